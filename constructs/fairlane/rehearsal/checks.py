@@ -33,8 +33,12 @@ def rehearsal_problems(
     strategies: Strategies,
     ec2_instances: Ec2Instances | None,
     time_limit_actions: Sequence[JobStateTimeLimitAction],
+    rows: Sequence[int] | None = None,
 ) -> Iterator[Problem]:
-    """Yield the problems of the arguments of `rehearse`."""
+    """Yield the problems of the arguments of `rehearse`.
+
+    With `rows`, the trace is a part of another one, and has these rows in it.
+    """
     if isinstance(strategies, Strategies):
         yield from (problem.within("strategies") for problem in strategies.problems())
     else:
@@ -76,7 +80,7 @@ def rehearsal_problems(
     yield from policy.problems_with(limits)
     yield from _token_problems(policy, limits)
     if isinstance(trace, Trace):
-        yield from _trace_problems(policy, trace, limits)
+        yield from _trace_problems(policy, trace, limits, rows)
 
 
 def option_problems(
@@ -93,7 +97,9 @@ def option_problems(
     yield from check_whole_number(("seed",), seed, 0)
 
 
-def _trace_problems(policy: SchedulingPolicy, trace: Trace, limits: Mapping[str, int]) -> Iterator[Problem]:
+def _trace_problems(
+    policy: SchedulingPolicy, trace: Trace, limits: Mapping[str, int], numbers: Sequence[int] | None
+) -> Iterator[Problem]:
     """Yield the problems of shares and instance types that the queue does not have, each with its rows."""
     names = ((trace.shares, index, share_problem(policy, name)) for index, name in enumerate(trace.share_names))
     units = (
@@ -105,9 +111,16 @@ def _trace_problems(policy: SchedulingPolicy, trace: Trace, limits: Mapping[str,
             rows = [row for row, number in enumerate(column) if number == index]
             if column is trace.types:
                 rows = sorted({*rows, *(row for row, preferred in trace.preferences.items() if index in preferred)})
-            listed = ", ".join(map(str, rows[:_MAX_ROWS]))
-            more = f" and {len(rows) - _MAX_ROWS:,} more" if len(rows) > _MAX_ROWS else ""
-            yield problem.within("trace").followed_by(f" (row{'s' * (len(rows) > 1)} {listed}{more})")
+            yield problem.within("trace").followed_by(
+                list_rows(rows if numbers is None else [numbers[row] for row in rows])
+            )
+
+
+def list_rows(rows: Sequence[int]) -> str:
+    """Return rows for the end of a problem: the first of them, and the number of the others."""
+    listed = ", ".join(map(str, rows[:_MAX_ROWS]))
+    more = f" and {len(rows) - _MAX_ROWS:,} more" if len(rows) > _MAX_ROWS else ""
+    return f" (row{'s' * (len(rows) > 1)} {listed}{more})"
 
 
 def share_problem(policy: SchedulingPolicy, name: str) -> Problem | None:

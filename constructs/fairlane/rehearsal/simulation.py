@@ -1,6 +1,6 @@
 """Simulation of one or more queues with a trace of jobs: the part that `rehearse` and `rehearse_queues` share."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -125,9 +125,3 @@ def _advance(engine: Engine, trace: Trace, progress: Callable[[float], None] | N
             progress(percent / 100)
     if to is not None:
         engine.advance(to)
-
-
-def change_advice(trace: Trace, record: Record, changes: Sequence[CapacityChange]) -> Iterator[str]:
-    """Yield a text if no change of the capacity happens while jobs wait or run."""
-    if changes and len(trace) and not any(trace.submits[0] <= change.second <= record.last for change in changes):
-        yield "no change of the capacity is between the first submission and the last event: compare the clocks"

@@ -1,24 +1,21 @@
 """Simulation of a scheduling policy with a trace of jobs."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from fairlane.errors import ConfigurationError
+from fairlane.rehearsal.advice import change_advice, record_advice
 from fairlane.rehearsal.capacity_changes import CapacityChange, limits_over_time
 from fairlane.rehearsal.checks import option_problems, rehearsal_problems
 from fairlane.rehearsal.rehearsal import Rehearsal
-from fairlane.rehearsal.simulation import Options, SimulatedQueue, change_advice, simulate
+from fairlane.rehearsal.simulation import Options, SimulatedQueue, simulate
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Ec2Instances, Strategies
-from fairlane.scheduler.record import FAILED, WAITING, Record
-from fairlane.scheduler.weights import undeclared_identifiers
-from fairlane.scheduling import FairShare, JobStateTimeLimitAction, QuotaManagement, SchedulingPolicy
+from fairlane.scheduling import JobStateTimeLimitAction, QuotaManagement, SchedulingPolicy
 from fairlane.scheduling.capacity import capacity_limits
-from fairlane.scheduling.share_identifiers import MAX_SHARE_IDENTIFIERS
 
 _DEFAULTS = Strategies()
 _NAME = "queue"
-_MAX_LISTED = 10  # share identifiers in a text
 
 
 def rehearse(
@@ -77,22 +74,9 @@ def rehearse(
     steps = limits_over_time(capacity_limits(capacity), capacity_changes)
     options = Options(strategies, ec2_instances, seed, capacity_changes, progress)
     record = simulate(queues, environments, trace, options)
-    advice = (*trace.advice, *_advice(policy, trace, record.unrunnable, largest_instance), *_blocking_advice(record))
+    advice = (*trace.advice, *record_advice(policy, trace, record, largest_instance))
     advice = (*advice, *change_advice(trace, record, capacity_changes))
     return Rehearsal(policy, trace, strategies, ec2_instances, steps, record, advice)
-
-
-def _blocking_advice(record: Record) -> Iterator[str]:
-    """Yield the numbers of jobs that a job that can never run kept from running, and that a time limit ended."""
-    apart = record.unrunnable | record.held
-    if blocked := record.states.count(WAITING) - sum(record.states[row] == WAITING for row in apart):
-        yield f"jobs that wait at the end behind a job that can never run: {blocked}"
-    if ended := len(record.ended.keys() - record.held):
-        yield f"jobs that can never run and that a time limit of the queue ended: {ended}"
-    if failed := sum(record.states[row] == FAILED for row in record.held):
-        yield f"jobs that failed because a job that they depend on failed: {failed:,}"
-    if waiting := len(record.held) - failed:
-        yield f"jobs that never run because a job that they depend on never ends: {waiting:,}"
 
 
 def _all_quotas(policy: SchedulingPolicy) -> dict[str, int]:
@@ -102,35 +86,3 @@ def _all_quotas(policy: SchedulingPolicy) -> dict[str, int]:
         for share in policy.shares:
             total.update(share.capacity)
     return dict(total)
-
-
-def _advice(
-    policy: SchedulingPolicy, trace: Trace, unrunnable: set[int], largest_instance: int | None
-) -> Iterator[str]:
-    too_wide = {
-        row
-        for row in unrunnable
-        if largest_instance and -(-trace.instances[row] // trace.nodes.get(row, 1)) > largest_instance
-    }
-    for rows, reason in (
-        (unrunnable - too_wide, "they need more capacity than can be free"),
-        (too_wide, f"they need more than {largest_instance} GPUs, the largest instance, on a node"),
-    ):
-        if rows:
-            job = trace[min(rows)]
-            first = f"the first is {job.name or f'row {min(rows)}'}"
-            share = f" of share {job.share}" if job.share else ""
-            yield (
-                f"jobs that can never run, because {reason}: {len(rows)}; {first}{share}, which needs {job.instances}"
-            )
-    if too_wide:
-        yield "a column nodes divides the GPUs of a multi-node parallel job on its instances"
-    if isinstance(policy, FairShare) and (unlisted := undeclared_identifiers(policy, trace.share_names)):
-        listed = ", ".join(unlisted[:_MAX_LISTED])
-        more = f" and {len(unlisted) - _MAX_LISTED:,} others" if len(unlisted) > _MAX_LISTED else ""
-        yield (f"share identifiers that the policy does not list have weight factor 1: {listed}{more}")
-    if isinstance(policy, FairShare) and len(trace.share_names) > MAX_SHARE_IDENTIFIERS:
-        yield (
-            f"the jobs have {len(trace.share_names):,} share identifiers: AWS Batch refuses jobs with more than "
-            f"{MAX_SHARE_IDENTIFIERS} active share identifiers in a queue"
-        )

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -46,6 +47,13 @@ class Record:
     ready: dict[int, int] = field(default_factory=dict)
     moved: dict[int, str] = field(default_factory=dict)
     last: int = 0
+
+    def part(self, rows: Sequence[int]) -> "Record":
+        """Return the record of some of the jobs, whose new rows are in the same order."""
+        part = deepcopy(self)
+        numbers = {row: number for number, row in enumerate(rows)}
+        part.keep(numbers, [run for run, row in enumerate(self.rows) if row in numbers])
+        return part
 
     def keep(self, rows: Mapping[int, int], runs: Sequence[int]) -> None:
         """Remove all other rows and runs. The rows have new numbers, in the same order."""

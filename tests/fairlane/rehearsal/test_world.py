@@ -10,7 +10,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
-from fairlane.rehearsal import CapacityChange, rehearse
+from fairlane.rehearsal import CapacityChange, QueueSetup, rehearse, rehearse_queues
 from fairlane.scheduler.job import Job, Trace
 from fairlane.scheduler.options import Strategies
 from fairlane.scheduling import NUM_INSTANCES, Capacity, SchedulingPolicy
@@ -158,3 +158,88 @@ def test_quota_management(chance: Random) -> None:
     jobs = random_jobs(chance, [share.name for share in shares], 4, chance.choice([3, 10]), 40, **fields)
     changes = random_changes(chance, capacity, 100)
     assert_same(QuotaManagement(*shares), random_special(chance, jobs, units), capacity, changes, strategies)
+
+
+@given(CHANCE)
+@settings(max_examples=100)
+def test_several_queues_with_priorities(chance: Random) -> None:
+    capacity, names = chance.randint(1, 8), ["x", "y", "z"][: chance.choice([2, 2, 3])]
+    policies: dict[str, tuple[SchedulingPolicy, int]] = {
+        name: (chance.choice([Fifo(), FairShare({"a": 1, "b": 2})]), chance.randint(0, 2)) for name in names
+    }
+    strategies = Strategies(
+        head_of_line=chance.choice(["block", "skip"]), rank_seconds=chance.choice([None, 20]), restart_seconds=3
+    )
+    jobs = random_special(chance, random_jobs(chance, ["a", "b"], 4, 8, 20, queue=names, checkpoint=[None, 4]))
+    trace = Trace.of(jobs)
+    changes = ordered(random_changes(chance, {NUM_INSTANCES: capacity}, 60))
+    setups = {
+        name: QueueSetup(
+            policy=policy,
+            capacity=capacity,
+            unit="instances",
+            gpus={},
+            gpus_per_instance=None,
+            priority=priority,
+            environments={"shared": capacity},
+        )
+        for name, (policy, priority) in policies.items()
+    }
+    note(f"{policies}\n{capacity}\n{strategies}\n" + "\n".join(map(str, [*changes, *trace])))
+    expected = World(policies, trace.jobs, {NUM_INSTANCES: capacity}, changes, strategies).run()
+    found = rehearse_queues(setups, trace, strategies=strategies, capacity_changes=changes)
+    for name, rehearsal in found.items():
+        results = [result for job, result in zip(trace, expected, strict=True) if job.queue == name]
+        assert list(rehearsal.trace) == [job for job in trace if job.queue == name]
+        assert results == [
+            Result([(run.start, run.stop, run.preempted) for run in outcome.runs], outcome.state, outcome.lost)
+            for outcome in rehearsal.outcomes
+        ]
+
+
+@given(CHANCE)
+@settings(max_examples=60)
+def test_partitions_are_a_queue_for_each_share(chance: Random) -> None:
+    """A share that neither lends nor borrows is a FIFO queue of its own."""
+    shares = [
+        QuotaShare(name=name, capacity={UNITS[0]: chance.randint(2, 6)}, sharing=Sharing.RESERVE) for name in "abc"
+    ]
+    jobs = random_special(chance, random_jobs(chance, "abc", 3, 8, 30, checkpoint=[None, 4]))
+    jobs = [replace(job, priority=0, after=(), attempts=None) for job in jobs]
+    owned = sum(share.capacity[UNITS[0]] for share in shares)
+    together = simulate(QuotaManagement(*shares), jobs, {UNITS[0]: owned}, Strategies())
+    for share in shares:
+        own = [job for job in Trace.of(jobs) if job.share == share.name]
+        alone = simulate(Fifo(), own, share.capacity[UNITS[0]], Strategies())
+        assert alone == [
+            result for job, result in zip(Trace.of(jobs), together, strict=True) if job.share == share.name
+        ]
+
+
+@given(CHANCE)
+@settings(max_examples=60)
+def test_a_shift_by_whole_rankings_and_jobs_that_never_run_change_nothing(chance: Random) -> None:
+    policy = FairShare({"a": 1, "b": 2})
+    strategies = Strategies(rank_seconds=20, restart_seconds=2)
+    jobs = list(Trace.of(random_special(chance, random_jobs(chance, "ab", 4, 8, 30, checkpoint=[None, 4]))))
+    capacity = chance.randint(4, 9)
+    changes = ordered(random_changes(chance, {NUM_INSTANCES: capacity}, 90))
+    expected = simulate(policy, jobs, capacity, strategies, capacity_changes=changes)
+    seconds = 20 * chance.randint(1, 10_000)
+    shifted = simulate(
+        policy,
+        [replace(job, submit=job.submit + seconds) for job in jobs],
+        capacity,
+        strategies,
+        capacity_changes=[replace(change, at=change.at + seconds) for change in changes],
+    )
+    for before, after in zip(expected, shifted, strict=True):
+        assert after.runs == [(start + seconds, stop + seconds, stopped) for start, stop, stopped in before.runs]
+        assert (after.state, after.lost) == (before.state, before.lost)
+    never = [
+        Job(share=chance.choice("ab"), instances=1000, submit=chance.randint(0, 90), run=9, name="never")
+        for _ in range(5)
+    ]
+    mixed = Trace.of([*jobs, *never])
+    more = simulate(policy, mixed, capacity, strategies, capacity_changes=changes)
+    assert [result for job, result in zip(mixed, more, strict=True) if job.name != "never"] == expected
