@@ -18,6 +18,7 @@ NOTICE_SECONDS: Final = 1800
 
 COLUMNS: Final = ("at", "instance_type", "capacity", "ends")
 _MAX_PROBLEMS: Final = 20
+_TOO_EARLY: Final = "the runs end 30 minutes before, which is before second 0: use 1800 or more"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,30 +55,34 @@ class CapacityChange:
         if self.ends not in ("", "kill"):
             yield Problem(("ends",), self.ends, "kill, or nothing")
         elif not wrong and self.second < 0:
-            sentence = "the runs end 30 minutes before, which is before second 0: use 1800 or more"
-            yield Problem.relation(("at",), sentence)
+            yield Problem.relation(("at",), _TOO_EARLY)
 
 
 def change_problems(changes: Sequence[CapacityChange], limits: Mapping[str, int]) -> Iterator[tuple[int, Problem]]:
     """Yield the problems of changes, and between them and the capacity limits of a queue, each with its index."""
+    for index, change in enumerate(changes):
+        yield from ((index, problem) for problem in change.problems())
+    good = [index for index, change in enumerate(changes) if not any(change.problems())]
+    for number, problem in _relations([changes[index] for index in good], limits):
+        yield good[number], problem
+
+
+def _relations(changes: Sequence[CapacityChange], limits: Mapping[str, int]) -> Iterator[tuple[int, Problem]]:
+    """Yield the problems of the instance types and of the order of changes, each with its index."""
     latest: dict[str, int] = {}
     before = 0
     for index, change in enumerate(changes):
-        wrong = list(change.problems())
-        yield from ((index, problem) for problem in wrong)
         if problem := _type_problem(change.instance_type, limits):
             yield index, problem
-        if any(problem.field in (("at",), ("ends",)) for problem in wrong):
-            continue
         if change.at < before:
             yield index, Problem.relation(("at",), "the change is before the one above: sort the rows by at")
         elif change.second <= latest.get(change.instance_type, -1):
-            sentence = "the runs end 30 minutes before, which is not after the change above"
-            if not change.ends:
-                sentence = "the capacity changes twice in this second: keep one of the rows"
+            sentence = "the capacity changes twice in this second: keep one of the rows"
+            if change.ends:
+                sentence = "the runs end 30 minutes before, which is not after the change above: correct one of both"
             yield index, Problem.relation(("at",), sentence)
         before = max(before, change.at)
-        latest[change.instance_type] = change.second
+        latest[change.instance_type] = max(change.second, latest.get(change.instance_type, -1))
 
 
 def _type_problem(unit: str, limits: Mapping[str, int]) -> Problem | None:
@@ -118,17 +123,24 @@ def read_capacity(path: str | Path, capacity: Capacity) -> tuple[CapacityChange,
         ends = cells.text("ends")
         if ends not in ("", "kill"):
             cells.refuse("ends", "kill, or nothing")
-        change = CapacityChange(
-            at=times.second(cells, "at"),
-            capacity=cells.whole("capacity", 0),
-            instance_type=cells.text("instance_type"),
-            ends="kill" if ends else "",
-        )
-        if len(problems) == before:
-            changes.append(change)
+        at = times.second(cells, "at")
+        if ends == "kill" and at < NOTICE_SECONDS and len(problems) == before:
+            cells.refuse_relation("at", _TOO_EARLY)
+        if not any(problem.field == ("at",) for problem in problems[before:]):
             lines.append(line)
-    found = change_problems(changes, capacity_limits(capacity))
+            changes.append(
+                CapacityChange(
+                    at=at,
+                    capacity=cells.whole("capacity", 0),
+                    instance_type=cells.text("instance_type"),
+                    ends="kill" if ends == "kill" else "",
+                )
+            )
+        else:
+            cells.whole("capacity", 0)
+    found = _relations(changes, capacity_limits(capacity))
     problems += [replace(problem, line=lines[index]) for index, problem in found]
+    problems.sort(key=lambda problem: problem.line or 0)
     if not changes and not problems:
         problems = [Problem.relation((), "the file has no rows: add a row for each change of the capacity")]
     if problems:

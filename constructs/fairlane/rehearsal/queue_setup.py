@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from fairlane.catalog import gpu_instance_type, training_gpus
 from fairlane.environment import (
@@ -26,6 +27,9 @@ from fairlane.scheduling import (
     SchedulingPolicy,
 )
 from fairlane.scheduling.capacity import capacity_limits
+
+POLICIES: Final = ("fifo", "fair-share")
+"""Policies that a queue can be compared with, besides the queue of an environment file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +200,7 @@ def build_comparison_queue(alternative: str, name: str, queue: QueueSetup, trace
         ConfigurationError: If `read_queue` fails, if jobs would have other sizes on the queue of the file, or if
             `alternative` is a policy and the queue has several instance types.
     """
-    if alternative not in ("fifo", "fair-share"):
+    if alternative not in POLICIES:
         if not Path(alternative).is_file():
             allowed = "fifo, fair-share, or the path of an environment file"
             raise ConfigurationError("--against", [Problem((), alternative, allowed)])
@@ -227,7 +231,8 @@ def build_comparison_queue(alternative: str, name: str, queue: QueueSetup, trace
     )
     policy = Fifo() if alternative == "fifo" else FairShare.by_proportion(proportions)
     (capacity,) = limits.values()
-    return replace(queue, policy=policy, capacity=capacity)
+    environments = queue.environments if len(queue.environments) > 1 else dict.fromkeys(queue.environments, capacity)
+    return replace(queue, policy=policy, capacity=capacity, environments=environments)
 
 
 def _training_setup(policy: SchedulingPolicy, queue: TrainingQueueModel, region: RegionModel) -> QueueSetup:
