@@ -6,13 +6,24 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import accumulate
+from operator import mul
 
 from fairlane.rehearsal.arrays import Integers, multiply, np, sum_by, to_array, to_small
 from fairlane.rehearsal.lanes import Lane, LaneKey, competing_uses, compute_lanes, order_by, ready_times
 from fairlane.rehearsal.results import SHORTEST_RUN, Backlog, ShareResult, Wait
-from fairlane.rehearsal.timeline import Spans, Timeline, as_spans, count_lists, list_spans, sum_timelines
+from fairlane.rehearsal.timeline import (
+    Span,
+    Spans,
+    Timeline,
+    as_spans,
+    count_lists,
+    intersect_spans,
+    list_spans,
+    sum_timelines,
+    total_seconds,
+)
 from fairlane.scheduler.job import Trace
-from fairlane.scheduler.record import FAILED, STOPPED_RUN, WAITING, Record
+from fairlane.scheduler.record import FAILED, KILLED_RUN, STOPPED_RUN, WAITING, Record
 from fairlane.scheduling import Allotment
 
 
@@ -23,8 +34,8 @@ class Statistics:
         trace: Jobs that were submitted.
         record: Runs and states of the jobs.
         capacity: Capacity of the queue by capacity unit.
-        entitlements: Entitlements of the shares that have some.
-        end: Second of the end of the window.
+        steps: Entitlements of the shares that have some, in each span of time.
+        window: Seconds from the first to the last submission.
         stop_seconds: Number of seconds for which a preempted run holds its capacity.
     """
 
@@ -33,22 +44,22 @@ class Statistics:
         trace: Trace,
         record: Record,
         capacity: Mapping[str, int],
-        entitlements: Allotment,
-        end: int,
+        steps: Sequence[tuple[Span, Allotment]],
+        window: Span,
         stop_seconds: int,
     ) -> None:
         self._trace = trace
         self._record = record
-        self._entitlements = entitlements
+        self._steps = steps
         self._stop_seconds = stop_seconds
-        self._end = end
+        self._window = window
         self._runs = to_array(record.rows)
         (first, *_) = capacity
         units = [unit if unit in capacity else first for unit in trace.instance_types]
         entitled = {
-            (share, index): entitlements[name].get(unit, 0)
+            (share, index): [(span, allotment[name].get(unit, 0)) for span, allotment in steps]
             for share, name in enumerate(trace.share_names)
-            if name in entitlements
+            if name in steps[0][1]
             for index, unit in enumerate(units)
         }
         self.lanes: Mapping[LaneKey, Lane]
@@ -67,10 +78,9 @@ class Statistics:
     def share(self, name: str) -> ShareResult:
         """Return the result of a share."""
         lanes = self._lanes_of.get(self._indexes.get(name, -1), [])
-        entitled = self._entitlements.get(name)
         starved = count_lists(lane.starvation() for lane in lanes).spans_at_least(1)
         use = sum_timelines([lane.use for lane in lanes])
-        return self._result(name, self._indexes_of([name]), use, sum(entitled.values()) if entitled else None, starved)
+        return self._result(name, self._indexes_of([name]), use, self._entitlement(name), starved)
 
     def combine(self, shares: Sequence[ShareResult]) -> ShareResult:
         """Return the result of several shares together. It is starved while one of them is."""
@@ -86,7 +96,9 @@ class Statistics:
     def competing_uses(self, other: "Statistics") -> list[tuple[float, float]]:
         """Return the use and the entitlement of each lane that competed, with the entitlements of another rehearsal."""
         entitled = {key: lane.entitlement for key, lane in other.lanes.items()}
-        return competing_uses({key: replace(lane, entitlement=entitled.get(key)) for key, lane in self.lanes.items()})
+        return competing_uses(
+            {key: replace(lane, entitlement=entitled.get(key, ())) for key, lane in self.lanes.items()}
+        )
 
     def waits(self, names: Collection[str]) -> "array[float]":
         """Return the waiting times of the jobs of shares in seconds, sorted. Infinity for a job that never ran."""
@@ -123,7 +135,7 @@ class Statistics:
             slowdown=math.fsum(slowdowns.tolist()) / started if started else None,
             preemptions=self._sum(self._stops, shares),
             lost=self._sum(self._lost, shares),
-            stopping=self._sum(self._stopped_units, shares) * self._stop_seconds,
+            stopping=self._sum(self._preempted_units, shares) * self._stop_seconds,
             entitlement=entitlement,
             use=use,
             backlog=Backlog(
@@ -131,6 +143,17 @@ class Statistics:
             ),
             starvation=list_spans(starvation),
         )
+
+    def _entitlement(self, name: str) -> float | None:
+        """Return the mean entitlement of a share over the window, on all instance types together."""
+        if not self._steps[0][1].get(name):
+            return None
+        totals = [sum(allotment[name].values()) for _, allotment in self._steps]
+        if len(totals) == 1 or not len(self._jobs):
+            return totals[0]
+        within = as_spans([self._window])
+        seconds = [total_seconds(intersect_spans(as_spans([span]), within)) for span, _ in self._steps]
+        return math.fsum(map(mul, totals, seconds)) / sum(seconds)
 
     def _waits_and_slowdowns(self, shares: Sequence[int]) -> tuple[Integers, Integers]:
         """Return the sorted waiting times, and the slowdowns, of the jobs of shares that ran."""
@@ -191,8 +214,8 @@ class Statistics:
 
     @cached_property
     def _stopped_runs(self) -> Integers:
-        """Numbers of the runs that were stopped."""
-        return np.flatnonzero(to_array(self._record.interrupted) == STOPPED_RUN)
+        """Numbers of the runs that were stopped, also because their capacity ended."""
+        return np.flatnonzero(np.isin(to_array(self._record.interrupted), (STOPPED_RUN, KILLED_RUN)))
 
     def _count_jobs(self) -> None:
         """Count jobs, runs and amounts by share."""
@@ -200,12 +223,13 @@ class Statistics:
         self._jobs = self._count(slice(None))
         self._started = self._count(self._ran)
         self._failed = self._count(to_array(record.states) == FAILED)
-        stopped = self._runs[self._stopped_runs]
-        self._stops = self._count(stopped)
-        self._stopped_units = self._add(stopped, units[stopped])
+        self._stops = self._count(self._runs[self._stopped_runs])
+        preempted = self._runs[to_array(record.interrupted) == STOPPED_RUN]
+        self._preempted_units = self._add(preempted, units[preempted])
         lost = to_array([*record.lost])
         self._lost = self._add(lost, np.array([*record.lost.values()], object))
-        late, end = np.flatnonzero(to_array(record.stops) > self._end), self._end
+        _, end = self._window
+        late = np.flatnonzero(to_array(record.stops) > end)
         rows, starts, stops = self._runs[late], to_array(record.starts)[late], to_array(record.stops)[late]
         seconds = multiply(units[rows], stops - np.maximum(starts, end))
         self._left = self._count(np.unique(rows))

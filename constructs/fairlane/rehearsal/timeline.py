@@ -75,8 +75,7 @@ class Timeline:
 
     def value_at(self, time: int) -> int:
         """Return the value at a second."""
-        index = int(np.searchsorted(self._times, time, side="right"))
-        return int(self._values[index - 1]) if index else 0
+        return int(self._values_at(to_array([time]))[0])
 
     def sum_until(self, time: int) -> int:
         """Return the sum of the values of all seconds before `time`."""
@@ -93,14 +92,15 @@ class Timeline:
         starts, stops = as_spans(spans).T
         return sum((self._sums_until(stops) - self._sums_until(starts)).tolist())
 
-    def highest_mean(self, width: int) -> float:
-        """Return the largest mean over `width` consecutive seconds."""
+    def highest_span(self, width: int) -> Span:
+        """Return the span of `width` seconds with the largest mean."""
         if not len(self):
-            return 0.0
+            return 0, width
         at = self._sums_until(self._times)
-        after = self._sums_until(self._times + width) - at
-        before = at - self._sums_until(self._times - width)
-        return int(max(after.max(), before.max())) / width
+        sums = (self._sums_until(self._times + width) - at, at - self._sums_until(self._times - width))
+        starts = np.stack((self._times, self._times - width), axis=1).ravel()
+        start = int(starts[np.argmax(np.stack(sums, axis=1))])
+        return start, start + width
 
     def spans_at_least(self, minimum: int) -> Spans:
         """Return the spans in which the value is `minimum` or more.
@@ -118,6 +118,10 @@ class Timeline:
         high = self.spans_at_least(number) if number > 0 else to_array([[-_EVER, _EVER]])
         edges = np.concatenate(([-_EVER], high.ravel(), [_EVER])).reshape(-1, 2)
         return intersect_spans(within, edges[edges[:, 0] < edges[:, 1]])
+
+    def _values_at(self, times: Integers) -> Integers:
+        """Return the values at each of `times`."""
+        return np.append(self._values, 0)[np.searchsorted(self._times, times, side="right") - 1]
 
     def _sums_until(self, times: Integers) -> Integers:
         """Return the sums of the values of all seconds before each of `times`. Large sums are Python numbers."""
@@ -171,3 +175,10 @@ def sum_timelines(timelines: Sequence[Timeline]) -> Timeline:
     times = np.concatenate([to_array([]), *(timeline._times for timeline in timelines)])
     changes = np.concatenate([to_array([]), *(np.diff(timeline._values, prepend=0) for timeline in timelines)])
     return Timeline.of(times, changes)
+
+
+def highest(first: Timeline, second: Timeline) -> Timeline:
+    """Return the larger value of two timelines over time."""
+    times = np.union1d(first._times, second._times)
+    values = np.maximum(first._values_at(times), second._values_at(times))
+    return Timeline.of_sorted(times, np.diff(values, prepend=0))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapify
 from math import lcm
 from typing import TypeAlias
 
@@ -286,6 +287,16 @@ class QuotaPool:
         else:
             remove(self._heap(lane, row), self._jobs.order[row], self._loop.removed)
             self._outrank(lane)
+        self.changed = True
+
+    def take(self, lane: QuotaLane, row: int) -> None:
+        """Remove a waiting job that goes to another lane. Slower than `remove`, but nothing of it stays in the heap."""
+        key, heap = self._jobs.order[row], self._heap(lane, row)
+        if heap[0] == key:
+            pop(heap, self._loop.removed)
+        else:
+            heap.remove(key)
+            heapify(heap)
         self.changed = True
 
     def cancel(self, reservation: Reservation) -> None:
@@ -578,8 +589,8 @@ class QuotaScheduler(Scheduler):
         return pool.lanes[share]
 
     def environment_limit(self, lane: QuotaLane) -> int:
-        """Return the limit of the environment for an instance type."""
-        return self._environment.limits.get(lane.pool.instance_type, 0)
+        """Return the peak of the environment for an instance type."""
+        return self._environment.peaks.get(lane.pool.instance_type, 0)
 
     def arrive(self, lane: QuotaLane, row: int) -> None:
         """Add a waiting job. A preempted job gets its old position."""
@@ -602,6 +613,10 @@ class QuotaScheduler(Scheduler):
     def home(self, row: int) -> Lane:
         """Return the lane in which a job waits: of its first instance type that can hold it."""
         return self._choice.home(row) if row in self._choice else self._jobs.lanes[row]
+
+    def unit_of(self, lane: QuotaLane) -> str:
+        """Return the instance type of a lane."""
+        return lane.pool.instance_type
 
     def resume(self, lane: QuotaLane, row: int, now: int) -> None:
         """Start a job that really started at a second."""
@@ -661,9 +676,9 @@ class QuotaScheduler(Scheduler):
         """Count a run with its new priority, for preemption inside the share."""
         lane.pool.rank_run(lane, run, row, priority)
 
-    def pause(self) -> None:
-        """Cancel all reservations."""
-        for pool in self._pools.values():
+    def pause(self, unit: str = "") -> None:
+        """Cancel the reservations on an instance type, or all reservations."""
+        for pool in [pool for pool in self._pools.values() if unit in ("", pool.instance_type)]:
             for reservation in list(pool.reservations):
                 pool.cancel(reservation)
 
@@ -679,4 +694,4 @@ class QuotaScheduler(Scheduler):
             lane.largest = self._largest(lane.share, pool.instance_type)
 
     def _largest(self, share: str, unit: str) -> int:
-        return int(self._policy.ceilings(self._environment.limits).get(share, {}).get(unit, 0))
+        return int(self._policy.ceilings(self._environment.peaks).get(share, {}).get(unit, 0))
