@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import lcm
 from typing import TypeAlias
 
+from fairlane.scheduler.compilation import mypyc_attr
 from fairlane.scheduler.environment import Environment
 from fairlane.scheduler.event_loop import EventLoop
 from fairlane.scheduler.job_table import ROW_MASK
@@ -111,6 +112,7 @@ class QuotaLane(Lane):
             del self.priorities[priority], self.running[priority]
 
 
+@mypyc_attr(serializable=True)
 @dataclass(slots=True, eq=False)
 class Reservation:
     """Capacity for a job while the runs that are preempted for the job stop.
@@ -193,6 +195,7 @@ class Reservations:
         reservation.lane.commit(sign * reservation.added_units)
 
 
+@mypyc_attr(serializable=True)
 class QuotaPool:
     """Instances of one type, divided into lanes.
 
