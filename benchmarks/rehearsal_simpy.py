@@ -1,6 +1,6 @@
 """Models of scheduling policies in SimPy: jobs of one unit each, in whole seconds.
 
-`Fifo` has one list, `FairShare` has linear decay and no reservation, and `Quotas` has shares that lend, borrow and
+`Fifo` is a resource, `FairShare` has linear decay and no reservation, and `Quotas` has shares that lend, borrow and
 preempt.
 """
 
@@ -45,7 +45,6 @@ class Cluster(ABC):
             if submit > self.env.now:
                 yield self.env.timeout(submit - self.env.now)
             self.submit(row)
-            self.wake()
 
     def start(self, row: int) -> simpy.Process:
         """Start a job."""
@@ -87,20 +86,25 @@ class Cluster(ABC):
 
 
 class Fifo(Cluster):
-    """Queue that starts jobs in the order of their submission."""
+    """Queue that starts jobs in the order of their submission: a resource of SimPy."""
 
     def __init__(self, capacity: int, submits: Sequence[int], runs: Sequence[int]) -> None:
         super().__init__(capacity, submits, runs)
-        self.waiting: deque[int] = deque()
+        self.units = simpy.Resource(self.env, capacity)
 
     def submit(self, row: int) -> None:
         """Let a job wait."""
-        self.waiting.append(row)
+        self.env.process(self.job(row))
+
+    def job(self, row: int) -> simpy.events.ProcessGenerator:
+        """Wait for a unit, and run."""
+        with self.units.request() as request:
+            yield request
+            self.starts.append((int(self.env.now), row))
+            yield self.env.timeout(self.runs[row])
 
     def schedule(self, now: int) -> None:
-        """Start jobs until no unit is free."""
-        while self.free and self.waiting:
-            self.start(self.waiting.popleft())
+        """Do nothing, because the resource starts the jobs."""
 
 
 class Share:
@@ -177,6 +181,7 @@ class FairShare(Cluster):
     def submit(self, row: int) -> None:
         """Let a job wait."""
         heappush(self.shares[self.job_shares[row]].waiting, (self.submits[row], row))
+        self.wake()
 
     def end(self, row: int) -> None:
         """Free the unit of a job."""
@@ -281,6 +286,7 @@ class Quotas(Cluster):
     def submit(self, row: int) -> None:
         """Let a job wait, by priority and then by submission."""
         heappush(self.share(row).waiting, (-self.priorities[row], row))
+        self.wake()
 
     def job(self, row: int) -> simpy.events.ProcessGenerator:
         """End a job after its run time or, when it is preempted, after the time to stop."""

@@ -10,7 +10,7 @@ from random import Random
 from typing import Final
 
 from fairlane.scheduler import Engine, Submission
-from fairlane.scheduler.copies import freeze, thaw
+from fairlane.scheduler.copies import thaw
 from fairlane.scheduling import Fifo, QuotaManagement
 from fairlane_client.eta.arrivals import HOUR, Arrivals
 from fairlane_client.eta.past_jobs import PastJob, past_of_queued
@@ -62,7 +62,7 @@ class Simulation:
         self._times = times
         self._arrivals = None if isinstance(state.queue.policy, Fifo) else arrivals
         self._origin = live.origin
-        self._frozen = freeze(live.engine)
+        self._frozen = live.engine.freeze()
         self._now = live.engine.now
         ages = [
             (self._now - (floor(job.since or state.now) - self._origin), past_of_queued(job)) for job in state.holding

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import chain, islice
-from typing import Any, Final
+from typing import Final
 
 from fairlane.scheduler.copies import freeze, thaw
 from fairlane.scheduler.job_table import NO_RUN, UNKNOWN
@@ -268,8 +268,13 @@ class Engine(QueueSet):
             self._keep(kept, [queue.scheduler for queue in self._queues.values()])
         return identifiers
 
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_listener": None}
+    def freeze(self) -> bytes:
+        """Return the engine without its listener as bytes, which `thaw` turns into any number of copies."""
+        listener, self._listener = self._listener, None
+        try:
+            return freeze(self)
+        finally:
+            self._listener = listener
 
     def _waits(self, job: int) -> bool:
         row = self.jobs.row(job)
@@ -287,7 +292,7 @@ class Engine(QueueSet):
 
     def _next_pass(self) -> tuple[dict[int, None], "Engine"]:
         """Return the jobs that the next pass starts or preempts others for, and the engine after this pass."""
-        later: Engine = thaw(freeze(self))
+        later: Engine = thaw(self.freeze())
         later._listener = starts = _Starts()
         later._pass_seconds = 1
         later.advance(self.now, complete=True)

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
+from fairlane.scheduler.compilation import mypyc_attr
 from fairlane.scheduling import State
 
 
+@mypyc_attr(serializable=True)
 class Environment:
     """Service environment or compute environment.
 

@@ -7,6 +7,7 @@ from heapq import heapify, heappop, heappush
 from math import ceil, sqrt
 from typing import Final
 
+from fairlane.scheduler.compilation import mypyc_attr
 from fairlane.scheduler.environment import Environment
 from fairlane.scheduler.event_loop import EventLoop
 from fairlane.scheduler.job_table import ROW_MASK
@@ -26,6 +27,7 @@ _NEVER: Final = 1 << 62
 _JUST_BELOW: Final = 1 - 1e-9
 
 
+@mypyc_attr(serializable=True)
 class Usage:
     """Use of a share over a window times its weight factor. This key ranks the shares of a fair-share queue.
 
@@ -230,6 +232,7 @@ class ActiveShares:
                 yield share
 
 
+@mypyc_attr(serializable=True)
 class ComputeReservation:
     """Reserved part of the capacity: (compute reservation / 100) ** n, with n active shares."""
 

@@ -4,9 +4,11 @@ import math
 from collections import deque
 from random import Random
 
+from fairlane.scheduler.compilation import mypyc_attr
 from fairlane.scheduler.options import Ec2Instances
 
 
+@mypyc_attr(serializable=True)
 class InstancePool:
     """Idle instances, which stay available for some time after their jobs."""
 

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fairlane.scheduler.compilation import mypyc_attr
 from fairlane.scheduler.submission import Wait, WaitReason
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from fairlane.scheduler.event_loop import EventLoop
 
 
+@mypyc_attr(serializable=True)
 class Scheduler(ABC):
     """Scheduler of a queue. Jobs are rows of the job table. Runs have numbers in the order of their start.
 
@@ -104,6 +106,7 @@ class Scheduler(ABC):
         """Handle that no jobs may start on a capacity unit, or on any unit, for which others are being stopped."""
 
 
+@mypyc_attr(serializable=True)
 class Lane:
     """Jobs of a queue that differ only in their size, priority and submission.
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fairlane.scheduler.compilation import mypyc_attr
 from fairlane.scheduler.environment import Environment
 from fairlane.scheduler.lane import Scheduler
 from fairlane.scheduling import SchedulingPolicy, State
 
 
+@mypyc_attr(serializable=True)
 @dataclass(slots=True)
 class Queue:
     """Queue of an engine.

@@ -6,6 +6,7 @@ from heapq import heapify
 from math import lcm
 from typing import TypeAlias
 
+from fairlane.scheduler.compilation import mypyc_attr
 from fairlane.scheduler.environment import Environment
 from fairlane.scheduler.event_loop import EventLoop
 from fairlane.scheduler.instance_choice import InstanceChoice
@@ -113,6 +114,7 @@ class QuotaLane(Lane):
             del self.priorities[priority], self.running[priority]
 
 
+@mypyc_attr(serializable=True)
 @dataclass(slots=True, eq=False)
 class Reservation:
     """Capacity for a job while the runs that are preempted for the job stop.
@@ -195,6 +197,7 @@ class Reservations:
         reservation.lane.commit(sign * reservation.added_units)
 
 
+@mypyc_attr(serializable=True)
 class QuotaPool:
     """Instances of one type, divided into lanes.
 
