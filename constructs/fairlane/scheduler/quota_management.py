@@ -695,6 +695,8 @@ class QuotaScheduler(Scheduler):
         pool.change(self._policy.shares, self._environment)
         for lane in pool.lanes.values():
             lane.largest = self._largest(lane.share, pool.instance_type)
+        for reservation in [each for each in pool.reservations if each.units > each.lane.largest]:
+            pool.cancel(reservation)
 
     def _largest(self, share: str, unit: str) -> int:
         return int(self._policy.ceilings(self._environment.peaks).get(share, {}).get(unit, 0))

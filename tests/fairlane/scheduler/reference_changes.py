@@ -12,7 +12,7 @@ from fairlane.rehearsal import Ec2Instances
 from fairlane.scheduler import Job, Strategies
 from fairlane.scheduling import SchedulingPolicy, State
 from tests.fairlane.rehearsal.reference import TOO_LONG, Quotas
-from tests.fairlane.rehearsal.reference_lists import OneList, Result, Run
+from tests.fairlane.rehearsal.reference_lists import LONGEST_SETTLING, OneList, Result, Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +132,11 @@ class ChangingQuotas(Quotas):
     def candidates(self, share: str) -> list[int]:
         if self.shares[share].state == State.DISABLED:
             return []
-        rows = [row for row in self.in_line(share) if self.jobs[row].instances <= self.ceiling(share)]
-        return rows if self.strategies.head_of_line == "skip" else rows[:1]
+        rows = self.in_line(share)
+        possible = [row for row in rows if self.jobs[row].instances <= self.ceiling(share)]
+        if self.strategies.head_of_line == "skip":
+            return possible
+        return [row for row in (rows if self.blocks else possible)[:1] if row in possible]
 
 
 class SharedList(OneList):
@@ -146,12 +149,13 @@ class SharedList(OneList):
         self.rows, self.queues = rows, [self]
         self.state = State.ENABLED
         self.parked: list[int] = []
+        self.blocks = strategies.unrunnable == "block" == strategies.head_of_line
 
     def free(self) -> int:
         return self.capacity - sum(run.job.instances for queue in self.queues for run in queue.running)
 
     def schedule(self, t: int) -> None:
-        possible = [row for row in self.waiting if self.jobs[row].instances <= self.capacity]
+        possible = [row for row in self.waiting if self.blocks or self.jobs[row].instances <= self.capacity]
         self.parked = [row for row in self.waiting if row not in possible]
         self.waiting = possible
         if self.state == State.ENABLED:
@@ -183,10 +187,10 @@ def run_shared(queues: Sequence[SharedList], priorities: Sequence[int], changes:
     order = sorted(range(len(queues)), key=lambda index: -priorities[index])
     for queue in queues:
         queue.queues = list(queues)
-    last = max([job.submit for job in jobs] + [change.at for change in changes])
+    last, busy = max([job.submit for job in jobs] + [change.at for change in changes]), -1
     for t in count():
         assert t < TOO_LONG
-        events = any(job.submit == t and job.instances <= queues[0].capacity for job in jobs)
+        events = any(job.submit == t and (queues[0].blocks or job.instances <= queues[0].capacity) for job in jobs)
         for queue in queues:
             events |= queue.end_runs(t)
             queue.waiting += [row for row in queue.rows if jobs[row].submit == t]
@@ -200,7 +204,10 @@ def run_shared(queues: Sequence[SharedList], priorities: Sequence[int], changes:
                 queues[index].schedule(t)
         for queue in queues:
             queue.in_use[t] = {run.job.share: queue.held_instances(run.job.share) for run in queue.running}
-        if t >= last and not any(queue.running for queue in queues):
+        if any(queue.running for queue in queues):
+            busy = t
+        settled = t > max(busy, last) + LONGEST_SETTLING or not any(queue.waiting and queue.blocks for queue in queues)
+        if t >= last and busy < t and settled:
             return
 
 

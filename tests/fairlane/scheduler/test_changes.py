@@ -99,7 +99,8 @@ def test_changes_of_quotas(chance: Random) -> None:
 
     policy, limit = quotas(), chance.randint(3, 12)
     strategies = Strategies(
-        head_of_line=chance.choice(["block", "skip"]),
+        head_of_line=chance.choice(["block", "block", "skip"]),
+        unrunnable=chance.choice(["pass", "block"]),
         share_order=chance.choice(["declared", "least-used"]),
         victims=chance.choice(["lowest-priority", "newest"]),
         stop_seconds=chance.choice([0, 1, 5]),
@@ -117,6 +118,8 @@ def test_changes_of_quotas(chance: Random) -> None:
     drive_with(engine, jobs, [0] * len(jobs), changes, {"queue": {"policy": policy}})
     assert [runs.runs.get(row, []) for row in range(len(jobs))] == [result.runs for result in reference.results]
     assert [engine.state(row).lower() for row in range(len(jobs))] == [result.state for result in reference.results]
+    waiting = [row for row, result in enumerate(reference.results) if result.state == "waiting"]
+    assert engine.over_limit() == [row for row in waiting if jobs[row].instances > reference.ceiling(jobs[row].share)]
 
 
 @given(CHANCE)
@@ -133,7 +136,8 @@ def test_changes_of_two_queues_on_one_environment(chance: Random) -> None:
     chosen, capacity = [policy() for policy in policies], chance.randint(1, 10)
     priorities = [chance.randint(1, 3) for _ in policies]
     strategies = Strategies(
-        head_of_line=chance.choice(["block", "skip"]),
+        head_of_line=chance.choice(["block", "block", "skip"]),
+        unrunnable=chance.choice(["pass", "block"]),
         decay=chance.choice(["linear", "linear", "none"]),
         rank_seconds=chance.choice([None, 60, 60, 97]),
         start_charge=chance.choice([0, 1, 10]),
@@ -159,3 +163,5 @@ def test_changes_of_two_queues_on_one_environment(chance: Random) -> None:
     expected = [lists[queue].results[row] for row, queue in enumerate(queue_of)]
     assert [runs.runs.get(row, []) for row in range(len(jobs))] == [result.runs for result in expected]
     assert [engine.state(row).lower() for row in range(len(jobs))] == [result.state for result in expected]
+    waiting = [row for row, result in enumerate(expected) if result.state == "waiting"]
+    assert engine.over_limit() == [row for row in waiting if jobs[row].instances > lists[0].capacity]

@@ -138,6 +138,28 @@ def test_a_time_limit_ends_a_job_that_blocks_a_queue(policy: SchedulingPolicy) -
     assert engine.forget(2000) == [large, small]
 
 
+@pytest.mark.parametrize("unrunnable", ["pass", "block"])
+def test_a_lowered_limit_cancels_a_job_for_which_others_stop(unrunnable: Any) -> None:
+    policy = QuotaManagement(
+        QuotaShare(name="a", capacity={UNIT: 1}, sharing=Sharing.LEND_AND_BORROW),
+        QuotaShare(name="b", capacity={UNIT: 3}, sharing=Sharing.LEND_AND_BORROW),
+    )
+    engine = build_engine(policy, {UNIT: 4}, strategies=Strategies(unrunnable=unrunnable))
+    for _ in range(4):
+        engine.submit(Submission(queue=QUEUE, share="a", run=500))
+    engine.advance(10)
+    owner = engine.submit(Submission(queue=QUEUE, share="b", instances=3))
+    engine.advance(20)
+    assert engine.wait(owner) == Wait(WaitReason.STOPS)
+    engine.set_environment("environment", {UNIT: 2})
+    engine.advance(100)
+    assert engine.state(owner) == JobState.WAITING
+    assert engine.over_limit() == [owner]
+    engine.set_environment("environment", {UNIT: 4})
+    engine.advance(200)
+    assert engine.state(owner) == JobState.RUNNING
+
+
 def test_a_disabled_queue_ranks_no_shares() -> None:
     policy = FairShare({"a": 1, "b": 5})
     engine = Engine()

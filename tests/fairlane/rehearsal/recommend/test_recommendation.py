@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairlane import ConfigurationError, FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
@@ -372,8 +372,9 @@ def test_a_number_is_divided_whole_and_with_minimums(more: int, shares: list[tup
 
 
 @given(st.integers(0, 2**31), st.integers(1, 5))
+@settings(max_examples=40)
 def test_resampled_traces_have_whole_blocks_at_other_times(seed: int, number: int) -> None:
-    jobs = Trace.of(Job(share="a", submit=1000 + 7000 * index, run=1 + index, name=str(index)) for index in range(400))
+    jobs = Trace.of(Job(share="a", submit=1000 + 35_000 * index, run=1 + index, name=str(index)) for index in range(80))
     length = block_seconds(jobs)
     assert length == WEEK
     blocks: dict[int, list[str]] = {}
