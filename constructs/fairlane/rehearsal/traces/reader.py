@@ -246,7 +246,7 @@ class _Reader(RowReader[Job]):
             fails=cells.part("fails") if "fails" in cells else None,
             after=cells.texts("after") if "after" in cells else (),
             instance_types=instance_types,
-            nodes=cells.whole("nodes", 1, MAX_NODES) if "nodes" in cells else None,
+            nodes=self._nodes(cells),
             queue=queue,
             name=cells.text("name"),
             started=self._real_time(cells, "started"),
@@ -307,6 +307,14 @@ class _Reader(RowReader[Job]):
             return cells.refuse_relation(self._other, self._conversion)
         size = cells.whole(self._other, 1)
         return -(-size // self._gpus) if self._unit == "instances" else size * self._gpus
+
+    def _nodes(self, cells: Cells) -> int | None:
+        """Return the number of nodes. A job of containers with a number of instances has so many."""
+        if "nodes" in cells:
+            return cells.whole("nodes", 1, MAX_NODES)
+        counted = self._unit == "gpus" and self._unit not in cells and "instances" in cells
+        instances = cells.raw("instances") if counted else None
+        return min(instances, MAX_NODES) if isinstance(instances, int) and instances > 1 else None
 
     @property
     def _conversion(self) -> str:
