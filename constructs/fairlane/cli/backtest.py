@@ -38,6 +38,7 @@ def _back_test(arguments: argparse.Namespace) -> int:
     from fairlane.rehearsal import read_queue, read_trace
     from fairlane.rehearsal.backtest import back_test
     from fairlane.rehearsal.backtest.report import error_table, lines, render_page, to_json
+    from fairlane.rehearsal.several_queues import sharing_advice
 
     queue = read_queue(arguments.environment, arguments.queue)
     trace = read_trace(
@@ -55,7 +56,7 @@ def _back_test(arguments: argparse.Namespace) -> int:
     write_rehearsal(
         arguments,
         error_table(test),
-        [*trace.advice, *lines(test)],
+        [*trace.advice, *sharing_advice(arguments.queue, {arguments.queue: queue}), *lines(test)],
         to_json(test),
         lambda: render_page(test, trace, title=title),
     )

@@ -77,6 +77,7 @@ def _recommend(arguments: argparse.Namespace) -> int:
         to_yaml,
     )
     from fairlane.rehearsal.report.table import text_table
+    from fairlane.rehearsal.several_queues import sharing_advice
 
     constraints, keep, problems = _limits(arguments.where, arguments.keep)
     queue = read_queue(arguments.environment, arguments.queue)
@@ -93,7 +94,7 @@ def _recommend(arguments: argparse.Namespace) -> int:
     if problems:
         raise ConfigurationError("fairlane recommend", problems)
     with show_progress() as show:
-        found = recommend(queue.policy, trace, **options, progress=show)
+        found = recommend(queue.policy, trace, **options, largest_instance=queue.largest_instance, progress=show)
     gpus = 1 if queue.unit == "gpus" else queue.gpus_per_instance or 1
     notes: list[RenderableType] = [answer(found, gpus=gpus)]
     if queue.unit == "instances" and queue.gpus_per_instance is None:
@@ -103,7 +104,7 @@ def _recommend(arguments: argparse.Namespace) -> int:
     if frontier := [*frontier_rows(found, gpus=gpus)]:
         notes += [f"{FRONTIER_HEADING}:"]
         notes += [text_table(FRONTIER_COLUMNS, frontier, left=(0, 2))]
-    notes += trace.advice
+    notes += [*trace.advice, *sharing_advice(arguments.queue, {arguments.queue: queue})]
     title = f"{arguments.queue} with {arguments.trace}"
     write_rehearsal(
         arguments,
