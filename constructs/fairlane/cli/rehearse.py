@@ -3,6 +3,8 @@
 import argparse
 import gc
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +18,7 @@ from fairlane.errors import ConfigurationError, Problem
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from fairlane.rehearsal import Ec2Instances, QueueSetup, Rehearsal, Strategies, Trace
+    from fairlane.rehearsal import CapacityChange, Ec2Instances, QueueSetup, Rehearsal, Strategies, Trace
 
 _MISSING: Final = 'fairlane rehearse needs the extra report: run pip install "fairlane[report]"'
 
@@ -27,7 +29,10 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("rehearse", help=text, description=text)
     parser.add_argument("environment", type=Path, metavar="ENVIRONMENT", help="environment file")
     subject = parser.add_mutually_exclusive_group(required=True)
-    subject.add_argument("--queue", metavar="NAME", help="queue of the environment file")
+    text = (
+        "queue of the environment file; repeat it for queues that share environments, with a column queue in the trace"
+    )
+    subject.add_argument("--queue", action="append", metavar="NAME", help=text)
     subject.add_argument("--cluster", metavar="NAME", help="HyperPod cluster of the environment file")
     text = "trace of jobs as CSV, JSON Lines or Parquet; docs/rehearsal.md lists the columns"
     parser.add_argument("--trace", required=True, type=Path, metavar="FILE", help=text)
@@ -38,6 +43,10 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--against", action="append", default=[], metavar="POLICY_OR_FILE", help=text)
     text = "seconds from the decision to preempt a job until its capacity is free (default: 20)"
     parser.add_argument("--stop-seconds", type=int, metavar="NUMBER", help=text)
+    text = "queue: changes of the capacity as CSV, JSON Lines or Parquet; docs/rehearsal.md lists the columns"
+    parser.add_argument("--capacity", type=Path, metavar="FILE", help=text)
+    text = "queue: seed of the failures of jobs with the column fails, 0 or more (default: 0)"
+    parser.add_argument("--seed", type=int, metavar="NUMBER", help=text)
     text = "queue: choice for behavior that AWS does not document, for example head_of_line=skip; can be repeated"
     parser.add_argument("--strategy", action="append", default=[], metavar="NAME=VALUE", help=text)
     text = "queue: rehearse with each other choice too, one at a time, and print the range of each number"
@@ -73,72 +82,62 @@ def _rehearse(arguments: argparse.Namespace) -> int:
 
 def _rehearse_queue(arguments: argparse.Namespace) -> int:
     from fairlane.rehearsal import (
-        build_comparison_queue,
         comparison_table,
         describe_answer,
         describe_strategies,
         describe_use,
-        read_queue,
+        read_queues,
         read_trace,
-        rehearse,
         render_report,
         summarize,
     )
     from fairlane.rehearsal.recommend.chance import measure_chance
-    from fairlane.rehearsal.recommend.resampling import MAX_TRACES
     from fairlane.rehearsal.sensitivity import measure_sensitivity
 
-    if arguments.hours is not None:
-        sentence = "the option applies to clusters only: remove it"
-        raise ConfigurationError(arguments.queue, [Problem.relation(("--hours",), sentence)])
-    if arguments.bootstrap is not None and (
-        problems := list(check_whole_number(("--bootstrap",), arguments.bootstrap, 1, MAX_TRACES))
-    ):
-        raise ConfigurationError(arguments.queue, problems)
+    names: list[str] = arguments.queue
+    _check(arguments)
     strategies = read_strategies(arguments.strategy, arguments.stop_seconds)
-    queue = read_queue(arguments.environment, arguments.queue)
+    queues = read_queues(arguments.environment, names)
+    queue = queues[names[0]]
+    sizes = {setup.gpus_per_instance for setup in queues.values()}
     trace = read_trace(
         arguments.trace,
         unit=queue.unit,
-        gpus_per_instance=queue.gpus_per_instance,
-        policy=queue.policy,
+        gpus_per_instance=sizes.pop() if len(sizes) == 1 else None,
+        queues={name: setup.policy for name, setup in queues.items()},
         skip_bad_rows=arguments.skip_bad_rows,
     )
-    compared = {arguments.queue: queue}
+    compared = {"": queues}
     for alternative in arguments.against:
-        compared[f"with {alternative}"] = build_comparison_queue(alternative, arguments.queue, queue, trace)
+        compared[f"with {alternative}"] = _alternative(alternative, queues, trace)
     ec2_instances = _ec2_instances(arguments, queue)
+    rehearse_with = _rehearser(arguments, compared, trace, strategies, ec2_instances)
+    groups = {name: [_label(name, label, names) for label in compared] for name in names}
     with progress_bars(len(trace)) as progress_bar:
-
-        def rehearse_with(name: str, strategies: "Strategies", jobs: "Trace" = trace) -> "Rehearsal":
-            return rehearse(
-                compared[name].policy,
-                jobs,
-                capacity=compared[name].capacity,
-                strategies=strategies,
-                ec2_instances=ec2_instances,
-                time_limit_actions=compared[name].time_limit_actions,
-                progress=progress_bar(name) if jobs is trace else None,
-            )
-
-        rehearsals = {}
-        for name in compared:
-            rehearsals[name] = rehearse_with(name, strategies)
+        found = {}
+        for label in compared:
+            found[label] = rehearse_with(label, progress=progress_bar(label or " and ".join(names)))
             gc.collect()  # the parts of an engine refer to each other, and hold columns of all jobs
-        sensitivity = measure_sensitivity(rehearsals, rehearse_with) if arguments.sensitivity else None
-        chance = None
+        rehearsals = {_label(name, label, names): found[label][name] for name in names for label in compared}
+        sensitivity = chance = None
+        if arguments.sensitivity:
+            sensitivity = measure_sensitivity(
+                rehearsals, lambda name, other: rehearse_with(name, strategies=other)[names[0]]
+            )
         if arguments.bootstrap is not None:
             chance = measure_chance(
-                rehearsals, lambda name, jobs: rehearse_with(name, strategies, jobs), trace, number=arguments.bootstrap
+                rehearsals,
+                lambda name, jobs: rehearse_with(name, trace=jobs)[names[0]],
+                trace,
+                number=arguments.bootstrap,
             )
-    gpus = {unit: number for setup in reversed(compared.values()) for unit, number in setup.gpus.items()}
-    summary = summarize(rehearsals, gpus=gpus)
+    summary = summarize(rehearsals, gpus=_gpus([setup for setups in compared.values() for setup in setups.values()]))
     if queue.unit == "gpus" and ec2_instances is None:
         for numbers in summary["rehearsals"].values():
             numbers["advice"].append(
                 "instances start at once and are never reclaimed: set --start-up-seconds and --reclaims-per-hour"
             )
-    notes: list[RenderableType] = [describe_answer(summary)]
+    notes: list[RenderableType] = [describe_answer(summary, groups)]
     for name, numbers in summary["rehearsals"].items():
         notes.append(f"{name}: {numbers['policy']}; {describe_strategies(numbers)}")
         notes += [f"  - {text}" for text in (describe_use(numbers), *numbers["advice"])]
@@ -150,15 +149,87 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
         unit = 1 if queue.unit == "gpus" else queue.gpus_per_instance
         notes += bootstrap_lines(chance, unit)
         numbers_to_write["bootstrap"] = bootstrap_json(chance, unit)
-    title = f"{arguments.queue} with {arguments.trace}"
+    title = f"{' and '.join(names)} with {arguments.trace}"
+    all_shares = bool(arguments.all_shares)
     write_rehearsal(
         arguments,
-        comparison_table(summary, all_shares=bool(arguments.all_shares)),
+        comparison_table(summary, all_shares=all_shares),
         notes,
         numbers_to_write,
-        lambda: render_report(rehearsals, summary, title=title, all_shares=bool(arguments.all_shares)),
+        lambda: render_report(rehearsals, summary, title=title, all_shares=all_shares, groups=groups),
     )
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Check options that do not depend on the files."""
+    from fairlane.rehearsal.recommend.resampling import MAX_TRACES
+
+    problems = []
+    if arguments.hours is not None:
+        problems.append(Problem.relation(("--hours",), "the option applies to clusters only: remove it"))
+    if arguments.bootstrap is not None:
+        problems += check_whole_number(("--bootstrap",), arguments.bootstrap, 1, MAX_TRACES)
+    if arguments.seed is not None:
+        problems += check_whole_number(("--seed",), arguments.seed, 0)
+    if len(arguments.queue) > 1:
+        options = [name for name in ("sensitivity", "bootstrap") if getattr(arguments, name)]
+        sentence = "the option applies to one queue only: remove it"
+        problems += [Problem.relation((f"--{name}",), sentence) for name in options]
+    if problems:
+        raise ConfigurationError(" and ".join(arguments.queue), problems)
+
+
+def _label(name: str, label: str, names: Sequence[str]) -> str:
+    """Return the name of the rehearsal of a queue: of the queue itself, or of its comparison."""
+    return f"{name} {label}" if label and len(names) > 1 else label or name
+
+
+def _alternative(alternative: str, queues: Mapping[str, "QueueSetup"], trace: "Trace") -> dict[str, "QueueSetup"]:
+    """Return the queues that the queues are compared with."""
+    from fairlane.rehearsal import build_comparison_queue, read_queues
+    from fairlane.rehearsal.queue_setup import POLICIES
+
+    others = {name: build_comparison_queue(alternative, name, setup, trace) for name, setup in queues.items()}
+    return others if alternative in POLICIES else read_queues(alternative, list(others))
+
+
+def _rehearser(
+    arguments: argparse.Namespace,
+    compared: Mapping[str, Mapping[str, "QueueSetup"]],
+    trace: "Trace",
+    strategies: "Strategies",
+    ec2_instances: "Ec2Instances | None",
+) -> Callable[..., Mapping[str, "Rehearsal"]]:
+    """Return a function that rehearses the queues of a label of `compared`, with other options if they are given."""
+    from fairlane.rehearsal import read_capacity, rehearse_queues
+
+    changes: Mapping[bool, Sequence[CapacityChange]] = {True: (), False: ()}
+    if arguments.capacity is not None:
+        read = read_capacity(arguments.capacity, next(iter(compared[""].values())).capacity)
+        changes = {True: read, False: [replace(change, instance_type="") for change in read]}
+
+    def rehearse_with(label: str, **options: Any) -> Mapping[str, "Rehearsal"]:
+        label = label if label in compared else ""
+        typed = all(isinstance(setup.capacity, Mapping) for setup in compared[label].values())
+        settings: dict[str, Any] = {"trace": trace, "strategies": strategies, **options}
+        return rehearse_queues(
+            compared[label],
+            **settings,
+            ec2_instances=ec2_instances,
+            capacity_changes=changes[typed],
+            seed=arguments.seed or 0,
+        )
+
+    return rehearse_with
+
+
+def _gpus(setups: Sequence["QueueSetup"]) -> dict[str, int]:
+    """Return the GPUs of an instance by its type. Without types, they are unknown if they differ between queues."""
+    gpus = {unit: number for setup in reversed(setups) for unit, number in setup.gpus.items()}
+    if len({setup.gpus.get("") for setup in setups if len(setup.environments) == 1}) > 1:
+        gpus.pop("", None)
+    return gpus
 
 
 def _ec2_instances(arguments: argparse.Namespace, queue: "QueueSetup") -> "Ec2Instances | None":
@@ -175,10 +246,10 @@ def _ec2_instances(arguments: argparse.Namespace, queue: "QueueSetup") -> "Ec2In
     if queue.unit != "gpus":
         sentence = "the option applies to queues of containers only, because SageMaker manages its instances: remove it"
         problems = [Problem.relation((f"--{name.replace('_', '-')}",), sentence) for name in settings]
-        raise ConfigurationError(arguments.queue, problems)
+        raise ConfigurationError(arguments.queue[0], problems)
     if settings.get("reclaims_per_hour"):
         if queue.gpus_per_instance is None:
             sentence = "the option needs instances that have the same known number of GPUs: remove it"
-            raise ConfigurationError(arguments.queue, [Problem.relation(("--reclaims-per-hour",), sentence)])
+            raise ConfigurationError(arguments.queue[0], [Problem.relation(("--reclaims-per-hour",), sentence)])
         settings["reclaims_per_hour"] /= queue.gpus_per_instance
     return Ec2Instances(**settings)

@@ -6,7 +6,7 @@ from typing import Final
 from fairlane.cli.rehearse_output import progress_bars, write_rehearsal
 from fairlane.errors import ConfigurationError, Problem
 
-_QUEUE_OPTIONS: Final = ("start_up_seconds", "reclaims_per_hour", "attempts", "all_shares")
+_QUEUE_OPTIONS: Final = ("start_up_seconds", "reclaims_per_hour", "attempts", "all_shares", "capacity", "seed")
 _STOP_SECONDS: Final = 20
 
 

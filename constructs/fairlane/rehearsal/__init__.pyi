@@ -1,8 +1,11 @@
+from fairlane.rehearsal.capacity_changes import CapacityChange as CapacityChange
+from fairlane.rehearsal.capacity_changes import read_capacity as read_capacity
 from fairlane.rehearsal.outcomes import Outcome as Outcome
 from fairlane.rehearsal.outcomes import Run as Run
 from fairlane.rehearsal.queue_setup import QueueSetup as QueueSetup
 from fairlane.rehearsal.queue_setup import build_comparison_queue as build_comparison_queue
 from fairlane.rehearsal.queue_setup import read_queue as read_queue
+from fairlane.rehearsal.queue_setup import read_queues as read_queues
 from fairlane.rehearsal.rehearsal import Rehearsal as Rehearsal
 from fairlane.rehearsal.report import Summary as Summary
 from fairlane.rehearsal.report import comparison_table as comparison_table
@@ -17,6 +20,7 @@ from fairlane.rehearsal.results import ShareResult as ShareResult
 from fairlane.rehearsal.results import Wait as Wait
 from fairlane.rehearsal.sensitivity import Sensitivity as Sensitivity
 from fairlane.rehearsal.sensitivity import measure_sensitivity as measure_sensitivity
+from fairlane.rehearsal.several_queues import rehearse_queues as rehearse_queues
 from fairlane.rehearsal.simulator import rehearse as rehearse
 from fairlane.rehearsal.timeline import Timeline as Timeline
 from fairlane.rehearsal.traces import Load as Load

@@ -3,8 +3,10 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 
+from fairlane._internal.checks import check_whole_number
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Problem
+from fairlane.rehearsal.capacity_changes import CapacityChange, change_problems
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Ec2Instances, Strategies
 from fairlane.scheduling import (
@@ -13,6 +15,7 @@ from fairlane.scheduling import (
     JobAction,
     JobStateTimeLimitAction,
     QuotaManagement,
+    QuotaShare,
     SchedulingPolicy,
     State,
     TimeLimitReason,
@@ -30,8 +33,12 @@ def rehearsal_problems(
     strategies: Strategies,
     ec2_instances: Ec2Instances | None,
     time_limit_actions: Sequence[JobStateTimeLimitAction],
+    rows: Sequence[int] | None = None,
 ) -> Iterator[Problem]:
-    """Yield the problems of the arguments of `rehearse`."""
+    """Yield the problems of the arguments of `rehearse`.
+
+    With `rows`, the trace is a part of another one, and has these rows in it.
+    """
     if isinstance(strategies, Strategies):
         yield from (problem.within("strategies") for problem in strategies.problems())
     else:
@@ -58,6 +65,9 @@ def rehearsal_problems(
     yield from check_capacity(("capacity",), capacity)
     if isinstance(trace, Trace):
         yield from trace.problems()
+        if len(trace.queue_names) > 1:
+            sentence = f"the jobs are of several queues, {', '.join(trace.queue_names)}: use rehearse_queues"
+            yield Problem.relation(("trace", "queue"), sentence)
     else:
         yield Problem(("trace",), trace, "a Trace object")
     if not isinstance(policy, SchedulingPolicy):
@@ -65,13 +75,31 @@ def rehearsal_problems(
         return
     yield from (problem.within("policy") for problem in policy.problems())
     limits = capacity_limits(capacity)
+    if isinstance(policy, QuotaManagement) and not all(isinstance(share, QuotaShare) for share in policy.shares):
+        return
     yield from policy.problems_with(limits)
     yield from _token_problems(policy, limits)
     if isinstance(trace, Trace):
-        yield from _trace_problems(policy, trace, limits)
+        yield from _trace_problems(policy, trace, limits, rows)
 
 
-def _trace_problems(policy: SchedulingPolicy, trace: Trace, limits: Mapping[str, int]) -> Iterator[Problem]:
+def option_problems(
+    limits: Mapping[str, int], changes: Sequence[CapacityChange], largest_instance: object, seed: object
+) -> Iterator[Problem]:
+    """Yield the problems of the changes of the capacity, the largest instance and the seed."""
+    wrong = [index for index, change in enumerate(changes) if not isinstance(change, CapacityChange)]
+    yield from (Problem(("capacity_changes", index), changes[index], "a CapacityChange") for index in wrong)
+    if not wrong:
+        for index, problem in change_problems(changes, limits):
+            yield problem.within("capacity_changes", index)
+    if largest_instance is not None:
+        yield from check_whole_number(("largest_instance",), largest_instance, 1)
+    yield from check_whole_number(("seed",), seed, 0)
+
+
+def _trace_problems(
+    policy: SchedulingPolicy, trace: Trace, limits: Mapping[str, int], numbers: Sequence[int] | None
+) -> Iterator[Problem]:
     """Yield the problems of shares and instance types that the queue does not have, each with its rows."""
     names = ((trace.shares, index, share_problem(policy, name)) for index, name in enumerate(trace.share_names))
     units = (
@@ -81,9 +109,18 @@ def _trace_problems(policy: SchedulingPolicy, trace: Trace, limits: Mapping[str,
     for column, index, problem in chain(names, units):
         if problem is not None:
             rows = [row for row, number in enumerate(column) if number == index]
-            listed = ", ".join(map(str, rows[:_MAX_ROWS]))
-            more = f" and {len(rows) - _MAX_ROWS:,} more" if len(rows) > _MAX_ROWS else ""
-            yield problem.within("trace").followed_by(f" (row{'s' * (len(rows) > 1)} {listed}{more})")
+            if column is trace.types:
+                rows = sorted({*rows, *(row for row, preferred in trace.preferences.items() if index in preferred)})
+            yield problem.within("trace").followed_by(
+                list_rows(rows if numbers is None else [numbers[row] for row in rows])
+            )
+
+
+def list_rows(rows: Sequence[int]) -> str:
+    """Return rows for the end of a problem: the first of them, and the number of the others."""
+    listed = ", ".join(map(str, rows[:_MAX_ROWS]))
+    more = f" and {len(rows) - _MAX_ROWS:,} more" if len(rows) > _MAX_ROWS else ""
+    return f" (row{'s' * (len(rows) > 1)} {listed}{more})"
 
 
 def share_problem(policy: SchedulingPolicy, name: str) -> Problem | None:

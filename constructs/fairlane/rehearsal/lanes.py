@@ -1,15 +1,18 @@
 """Lanes: use and waiting of each share on each instance type."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import floor
 from typing import Final, TypeAlias
 
 from fairlane.rehearsal.arrays import Integers, np, shrink, to_array, to_small
-from fairlane.rehearsal.timeline import Spans, Timeline, count_lists, intersect_spans, total_seconds
+from fairlane.rehearsal.timeline import Span, Spans, Timeline, as_spans, count_lists, intersect_spans, total_seconds
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.record import FAILED, WAITING, Record
+
+Entitlement: TypeAlias = Sequence[tuple[Span, float]]
+"""Number of instances that a share gets when all shares are busy, in each span of time. Empty if it is unknown."""
 
 LaneKey: TypeAlias = tuple[int, int]
 """Index of the share and index of the instance type in the trace."""
@@ -24,19 +27,28 @@ class Lane:
     Attributes:
         use: Number of instances in use over time.
         waiting: Spans in which jobs waited.
-        entitlement: Number of instances that the share gets when all shares are busy. None if the policy has no
-            entitlements.
+        entitlement: Number of instances that the share gets when all shares are busy, over time.
     """
 
     use: Timeline
     waiting: Spans
-    entitlement: float | None
+    entitlement: Entitlement
 
     def starvation(self) -> Spans:
         """Return the spans in which jobs waited and the use was below the entitlement by an instance or more."""
-        if self.entitlement is None:
-            return to_array([]).reshape(0, 2)
-        return self.use.spans_below(floor(self.entitlement + 1e-9), self.waiting)
+        parts = [
+            self.use.spans_below(floor(number + 1e-9), intersect_spans(self.waiting, as_spans([span])))
+            for span, number in self.entitlement
+        ]
+        return count_lists(parts).spans_at_least(1)
+
+    def entitled_to(self, spans: Spans) -> float:
+        """Return the instance-seconds that the share is entitled to in some spans."""
+        return sum(
+            number * total_seconds(intersect_spans(spans, as_spans([span])))
+            for span, number in self.entitlement
+            if number
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +92,7 @@ def order_by(keys: Integers, number: int) -> Integers:
 
 
 def compute_lanes(
-    trace: Trace, record: Record, entitlements: Mapping[LaneKey, float]
+    trace: Trace, record: Record, entitlements: Mapping[LaneKey, Entitlement]
 ) -> tuple[dict[LaneKey, Lane], Timeline]:
     """Return the lanes of all jobs that can run, and the number of instances in use over time of all lanes."""
     types = max(1, len(trace.instance_types))
@@ -97,7 +109,7 @@ def compute_lanes(
     for lane in dict.fromkeys(chain(lanes[rows].tolist(), used.tolist() if record.moved else ())):
         key = divmod(lane, types)
         spans = waiting.pop(lane, never).spans_at_least(1)
-        found[key] = Lane(uses.get(lane, never), spans, entitlements.get(key))
+        found[key] = Lane(uses.get(lane, never), spans, entitlements.get(key, ()))
     return found, Timeline.of_sorted(use.times, use.changes)
 
 
@@ -152,11 +164,14 @@ def competing_uses(lanes: Mapping[LaneKey, Lane]) -> list[tuple[float, float]]:
     """
     uses = []
     for unit in dict.fromkeys(unit for _, unit in lanes):
-        competing = [lane for (_, lane_unit), lane in lanes.items() if lane_unit == unit and lane.entitlement]
+        competing = [
+            lane
+            for (_, lane_unit), lane in lanes.items()
+            if lane_unit == unit and any(number for _, number in lane.entitlement)
+        ]
         contended = count_lists(lane.waiting for lane in competing).spans_at_least(2)
         for lane in competing:
             spans = intersect_spans(lane.waiting, contended)
-            seconds = total_seconds(spans)
-            if seconds and lane.entitlement:
-                uses.append((float(lane.use.integral(spans)), lane.entitlement * seconds))
+            if entitled := lane.entitled_to(spans):
+                uses.append((float(lane.use.integral(spans)), entitled))
     return uses

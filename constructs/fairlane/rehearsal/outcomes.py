@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias, overload
 
 from fairlane.scheduler.job import Trace
-from fairlane.scheduler.record import FAILED_RUN, STOPPED_RUN, Record
+from fairlane.scheduler.record import FAILED_RUN, KILLED_RUN, STOPPED_RUN, Record
 
 State: TypeAlias = Literal["succeeded", "failed", "waiting"]
 
@@ -20,7 +20,7 @@ class Run(NamedTuple):
     Attributes:
         start: Second at which the run got its capacity.
         stop: Second at which the capacity was free again.
-        preempted: True if the run was stopped for another job, or lost an instance.
+        preempted: True if the run was stopped for another job, lost an instance, or its capacity ended.
         failed: True if the run failed. Default: False.
     """
 
@@ -87,7 +87,7 @@ class Outcomes(Sequence[Outcome]):
             Run(
                 record.starts[run],
                 record.stops[run],
-                record.interrupted[run] == STOPPED_RUN,
+                record.interrupted[run] in (STOPPED_RUN, KILLED_RUN),
                 record.interrupted[run] == FAILED_RUN,
             )
             for run in self.run_numbers(row)

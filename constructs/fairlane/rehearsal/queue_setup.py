@@ -1,11 +1,19 @@
 """Queues of environment files as arguments of a rehearsal."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from fairlane.catalog import gpu_instance_type, training_gpus
-from fairlane.environment import ComputeEnvironmentSettings, RegionModel, TrainingQueueModel, load_environment
+from fairlane.environment import (
+    ComputeEnvironmentSettings,
+    GpuQueueModel,
+    RegionModel,
+    TrainingQueueModel,
+    load_environment,
+)
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.rehearsal.traces.reader import Unit
 from fairlane.scheduler.job import Trace
@@ -19,6 +27,9 @@ from fairlane.scheduling import (
     SchedulingPolicy,
 )
 from fairlane.scheduling.capacity import capacity_limits
+
+POLICIES: Final = ("fifo", "fair-share")
+"""Policies that a queue can be compared with, besides the queue of an environment file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +45,11 @@ class QueueSetup:
             instance type.
         gpus_per_instance: Number of GPUs of an instance. None if the number is unknown, or if instances differ.
         time_limit_actions: Time-limit actions of the queue. Default: none.
+        priority: Priority among the queues that share environments. Default: 1.
+        environments: Capacity of each environment of the queue by name, in order, for `rehearse_queues`. Queues share
+            the environments of the same name. Default: an environment of its own with `capacity`.
+        largest_instance: Number of units of the capacity on the largest instance. Default: it has no effect.
+        others: Names of the other queues of the file that use the same environments. Default: none.
     """
 
     policy: SchedulingPolicy
@@ -42,6 +58,10 @@ class QueueSetup:
     gpus: Mapping[str, int]
     gpus_per_instance: int | None
     time_limit_actions: Sequence[JobStateTimeLimitAction] = ()
+    priority: int = 1
+    environments: Mapping[str, Capacity] = field(default_factory=dict)
+    largest_instance: int | None = None
+    others: Sequence[str] = ()
 
 
 def read_queue(path: str | Path, name: str) -> QueueSetup:
@@ -57,34 +77,110 @@ def read_queue(path: str | Path, name: str) -> QueueSetup:
     Raises:
         ConfigurationError: If the file has mistakes or has no queue of this name.
     """
+    return read_queues(path, [name])[name]
+
+
+def read_queues(path: str | Path, names: Sequence[str]) -> dict[str, QueueSetup]:
+    """Read queues of an environment file that share service environments or compute environments.
+
+    Compute environments that the same of these queues use count as one.
+
+    Args:
+        path: Path of the environment file.
+        names: Names of the queues. They are in the first Region of the file that has the first of them.
+
+    Returns:
+        Policy and capacity of each queue, by name.
+
+    Raises:
+        ConfigurationError: If the file has mistakes or does not have a queue, if a queue is named twice, or if the
+            queues do not share environments.
+    """
     regions = load_environment(Path(path), deployed=False).by_region().values()
-    region = next((region for region in regions if name in region.queues), None)
-    if region is None:
-        names = [queue for region in regions for queue in region.queues]
-        if not names:
-            raise ConfigurationError(str(path), [Problem.relation(("queues",), f"the file has no queues: add {name}")])
-        raise ConfigurationError(str(path), [Problem(("queues",), name, f"a queue of the file: {', '.join(names)}")])
+    existing = [queue for region in regions for queue in region.queues]
+    if not existing:
+        sentence = f"the file has no queues: add {', '.join(names)}"
+        raise ConfigurationError(str(path), [Problem.relation(("queues",), sentence)])
+    allowed = f"a queue of the file: {', '.join(existing)}"
+    problems = [Problem(("queues",), name, allowed) for name in names if name not in existing]
+    repeated = [name for name, number in Counter(names).items() if number > 1]
+    sentence = "the queue is named twice: name each queue once"
+    problems += [Problem.relation(("queues", name), sentence) for name in repeated]
+    if problems:
+        raise ConfigurationError(str(path), problems)
+    region = next(region for region in regions if names[0] in region.queues)
+    used = {name: _environments(name, queue) for name, queue in region.queues.items()}
+    if apart := not_connected({name: used.get(name, ()) for name in names}):
+        sentence = f"the queue shares no environment with {names[0]}: rehearse it alone"
+        raise ConfigurationError(str(path), [Problem.relation(("queues", name), sentence) for name in apart])
+    if problems := list(_size_problems(region, {key for name in names for key in used[name]})):
+        raise ConfigurationError(str(path), problems)
+    users = {key: tuple(name for name in names if key in used[name]) for name in names for key in used[name]}
+    setups = {}
+    for name in names:
+        others = [other for other, keys in used.items() if other not in names and {*keys} & {*used[name]}]
+        setups[name] = replace(_setup(name, region, users), others=others)
+    return setups
+
+
+def not_connected(environments: Mapping[str, Collection[str]]) -> list[str]:
+    """Return the queues that do not share environments with the first queue, also not by way of other queues."""
+    connected: set[str] = set()
+    apart = [*environments]
+    while near := [name for name in apart if not connected or connected & {*environments[name]}]:
+        near = near if connected else near[:1]
+        connected.update(key for name in near for key in environments[name])
+        apart = [name for name in apart if name not in near]
+    return apart
+
+
+def _environments(name: str, queue: TrainingQueueModel | GpuQueueModel) -> Sequence[str]:
+    """Return the keys of the environments of a queue, in order."""
+    if isinstance(queue, TrainingQueueModel):
+        return [queue.service_environment or f"{name} (own)"]
+    return queue.compute_environments
+
+
+def _size_problems(region: RegionModel, keys: Collection[str]) -> Iterator[Problem]:
+    """Yield a problem for each compute environment whose maximum number of GPUs is unknown."""
+    for key, environment in region.compute_environments.items():
+        if key in keys and _max_gpus(environment) is None:
+            allowed = "a number of GPUs, because the GPUs of instance_types are unknown"
+            yield Problem(("compute_environments", key, "max_gpus"), None, allowed)
+
+
+def _setup(name: str, region: RegionModel, users: Mapping[str, Sequence[str]]) -> QueueSetup:
+    """Return a queue.
+
+    Args:
+        name: Name of the queue.
+        region: Region with the queue.
+        users: Names of the rehearsed queues that use each environment, by its key.
+    """
     queue = region.queues[name]
     policy = queue.queue_settings["scheduling"]
     if isinstance(queue, TrainingQueueModel):
-        return _training_setup(policy, queue, region)
+        setup = _training_setup(policy, queue, region)
+        (key,) = _environments(name, queue)
+        return replace(setup, priority=queue.queue_settings["priority"], environments={key: setup.capacity})
     environments = {key: region.compute_environments[key] for key in queue.compute_environments}
-    problems = []
-    for key, environment in environments.items():
-        if _max_gpus(environment) is None:
-            allowed = "a number of GPUs, because the GPUs of instance_types are unknown"
-            problems.append(Problem(("compute_environments", key, "max_gpus"), None, allowed))
-    if problems:
-        raise ConfigurationError(str(path), problems)
+    merged: dict[Sequence[str], list[str]] = {}
+    for key in environments:
+        merged.setdefault(users[key], []).append(key)
+    capacity = {" and ".join(keys): sum(_max_gpus(environments[key]) or 0 for key in keys) for keys in merged.values()}
     types = [name for environment in environments.values() for name in environment.instance_types]
     sizes = {instance.gpus if (instance := gpu_instance_type(name)) else None for name in types}
+    known = [size for size in sizes if size is not None]
     return QueueSetup(
         policy=policy,
-        capacity=sum(_max_gpus(environment) or 0 for environment in environments.values()),
+        capacity=sum(capacity.values()),
         unit="gpus",
         gpus={"": 1},
-        gpus_per_instance=sizes.pop() if len(sizes) == 1 else None,
+        gpus_per_instance=known[0] if len(sizes) == len(known) == 1 else None,
         time_limit_actions=tuple(queue.time_limit_actions),
+        priority=queue.queue_settings["priority"],
+        environments=capacity,
+        largest_instance=max(known) if len(known) == len(sizes) and known else None,
     )
 
 
@@ -104,7 +200,7 @@ def build_comparison_queue(alternative: str, name: str, queue: QueueSetup, trace
         ConfigurationError: If `read_queue` fails, if jobs would have other sizes on the queue of the file, or if
             `alternative` is a policy and the queue has several instance types.
     """
-    if alternative not in ("fifo", "fair-share"):
+    if alternative not in POLICIES:
         if not Path(alternative).is_file():
             allowed = "fifo, fair-share, or the path of an environment file"
             raise ConfigurationError("--against", [Problem((), alternative, allowed)])
@@ -135,7 +231,8 @@ def build_comparison_queue(alternative: str, name: str, queue: QueueSetup, trace
     )
     policy = Fifo() if alternative == "fifo" else FairShare.by_proportion(proportions)
     (capacity,) = limits.values()
-    return replace(queue, policy=policy, capacity=capacity)
+    environments = queue.environments if len(queue.environments) > 1 else dict.fromkeys(queue.environments, capacity)
+    return replace(queue, policy=policy, capacity=capacity, environments=environments)
 
 
 def _training_setup(policy: SchedulingPolicy, queue: TrainingQueueModel, region: RegionModel) -> QueueSetup:

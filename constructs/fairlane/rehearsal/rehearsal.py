@@ -15,7 +15,7 @@ from fairlane.scheduling import Allotment, FairShare, SchedulingPolicy
 
 if TYPE_CHECKING:
     from fairlane.rehearsal.statistics import Statistics
-    from fairlane.rehearsal.timeline import Span
+    from fairlane.rehearsal.timeline import Span, Timeline
 
 _PEAK_SECONDS: Final = 3600
 
@@ -28,7 +28,8 @@ class Rehearsal:
         trace: Jobs that were submitted.
         strategies: Choices for behavior that AWS does not document.
         ec2_instances: Start-up and Spot reclaims of EC2 instances. None if the instances were always available.
-        capacity: Capacity of the queue by capacity unit.
+        capacity: Capacity of the queue by capacity unit, before its first change.
+        capacity_steps: Capacity by capacity unit from each second on, in the order of time. The first is `capacity`.
         advice: Warnings about the trace and the policy.
     """
 
@@ -38,7 +39,7 @@ class Rehearsal:
         trace: Trace,
         strategies: Strategies,
         ec2_instances: Ec2Instances | None,
-        capacity: Mapping[str, int],
+        capacity_steps: Sequence[tuple[int, Mapping[str, int]]],
         record: Record,
         advice: Sequence[str],
     ) -> None:
@@ -46,7 +47,8 @@ class Rehearsal:
         self.trace = trace
         self.strategies = strategies
         self.ec2_instances = ec2_instances
-        self.capacity = capacity
+        self.capacity = capacity_steps[0][1]
+        self.capacity_steps = capacity_steps
         self.advice = tuple(advice)
         self._record = record
 
@@ -73,7 +75,7 @@ class Rehearsal:
     @cached_property
     def shares(self) -> Mapping[str, ShareResult]:
         """Result of each share: first the shares of the policy, then the other shares of the trace."""
-        declared = [name for name in self._entitlements if not name.endswith("*")]
+        declared = [name for name in self._entitlements[0] if not name.endswith("*")]
         return {name: self._statistics.share(name) for name in dict.fromkeys([*declared, *self.trace.share_names])}
 
     def combine(self, names: Collection[str]) -> ShareResult:
@@ -117,14 +119,28 @@ class Rehearsal:
     def utilization(self) -> float:
         """Mean part of the capacity that was in use over the window, 0 to 1."""
         start, stop = self.window
-        return self.total.use.sum_until(stop) / (sum(self.capacity.values()) * max(1, stop - start))
+        return self.total.use.sum_until(stop) / max(1, self._available.integral([(start, stop)]))
 
     @cached_property
     def peak_utilization(self) -> float:
         """Mean part of the capacity that was in use in the busiest hour, 0 to 1."""
         start, stop = self.span
         width = max(1, min(_PEAK_SECONDS, stop - start))
-        return self.total.use.highest_mean(width) / sum(self.capacity.values())
+        hour = self.total.use.highest_span(width)
+        return self.total.use.integral([hour]) / max(1, self._available.integral([hour]))
+
+    @cached_property
+    def capacity_over_time(self) -> "Timeline":
+        """Capacity of all units together over time."""
+        from fairlane.rehearsal.statistics import total_over_time  # noqa: PLC0415 - NumPy, as below
+
+        return total_over_time(self.capacity_steps)
+
+    @property
+    def _available(self) -> "Timeline":
+        """Capacity over time, with runs that go on above a lowered capacity."""
+        limit = self.capacity_over_time
+        return limit if len(self.capacity_steps) == 1 else self._statistics.at_least_in_use(limit)
 
     @property
     def lost(self) -> Mapping[int, int]:
@@ -147,15 +163,16 @@ class Rehearsal:
         return Fairness.from_uses(uses) if uses else None
 
     @cached_property
-    def _entitlements(self) -> Allotment:
+    def _entitlements(self) -> Sequence[Allotment]:
+        """Entitlement of each share by capacity unit, for each of the capacity steps."""
         policy = self.policy
         if isinstance(policy, FairShare):
             policy = resolve_identifiers(policy, self.trace.share_names)
-        return policy.entitlements(self.capacity)
+        return [policy.entitlements(limits) for _, limits in self.capacity_steps]
 
     @cached_property
     def _statistics(self) -> "Statistics":
         from fairlane.rehearsal.statistics import Statistics  # noqa: PLC0415 - NumPy, which outcomes do not need
 
         stop_seconds = 0 if self.ec2_instances else self.strategies.stop_seconds
-        return Statistics(self.trace, self._record, self.capacity, self._entitlements, self.window[1], stop_seconds)
+        return Statistics(self.trace, self._record, self.capacity_steps, self._entitlements, self.window, stop_seconds)

@@ -13,7 +13,8 @@ Span: TypeAlias = tuple[int, int]
 Spans: TypeAlias = Integers
 """Sorted disjoint spans: an array with a row for each span, its start and its stop."""
 
-_EVER: Final = 1 << 62
+EVER: Final[Span] = (-(1 << 62), 1 << 62)
+"""Span of all seconds."""
 
 
 class Timeline:
@@ -75,8 +76,7 @@ class Timeline:
 
     def value_at(self, time: int) -> int:
         """Return the value at a second."""
-        index = int(np.searchsorted(self._times, time, side="right"))
-        return int(self._values[index - 1]) if index else 0
+        return int(self._values_at(to_array([time]))[0])
 
     def sum_until(self, time: int) -> int:
         """Return the sum of the values of all seconds before `time`."""
@@ -93,14 +93,16 @@ class Timeline:
         starts, stops = as_spans(spans).T
         return sum((self._sums_until(stops) - self._sums_until(starts)).tolist())
 
-    def highest_mean(self, width: int) -> float:
-        """Return the largest mean over `width` consecutive seconds."""
+    def highest_span(self, width: int) -> Span:
+        """Return the span of `width` seconds with the largest mean."""
         if not len(self):
-            return 0.0
+            return 0, width
         at = self._sums_until(self._times)
         after = self._sums_until(self._times + width) - at
         before = at - self._sums_until(self._times - width)
-        return int(max(after.max(), before.max())) / width
+        step, is_before = divmod(int(np.stack((after, before), axis=1).argmax()), 2)
+        start = int(self._times[step]) - is_before * width
+        return start, start + width
 
     def spans_at_least(self, minimum: int) -> Spans:
         """Return the spans in which the value is `minimum` or more.
@@ -115,9 +117,13 @@ class Timeline:
 
     def spans_below(self, number: int, within: Spans) -> Spans:
         """Return the parts of the spans in `within` in which the value is below `number`."""
-        high = self.spans_at_least(number) if number > 0 else to_array([[-_EVER, _EVER]])
-        edges = np.concatenate(([-_EVER], high.ravel(), [_EVER])).reshape(-1, 2)
+        high = self.spans_at_least(number) if number > 0 else to_array([EVER])
+        edges = np.concatenate((EVER[:1], high.ravel(), EVER[1:])).reshape(-1, 2)
         return intersect_spans(within, edges[edges[:, 0] < edges[:, 1]])
+
+    def _values_at(self, times: Integers) -> Integers:
+        """Return the values at seconds."""
+        return np.append(self._values, 0)[np.searchsorted(self._times, times, side="right") - 1]
 
     def _sums_until(self, times: Integers) -> Integers:
         """Return the sums of the values of all seconds before each of `times`. Large sums are Python numbers."""
@@ -171,3 +177,10 @@ def sum_timelines(timelines: Sequence[Timeline]) -> Timeline:
     times = np.concatenate([to_array([]), *(timeline._times for timeline in timelines)])
     changes = np.concatenate([to_array([]), *(np.diff(timeline._values, prepend=0) for timeline in timelines)])
     return Timeline.of(times, changes)
+
+
+def highest(first: Timeline, second: Timeline) -> Timeline:
+    """Return the larger value of two timelines over time."""
+    times = np.union1d(first._times, second._times)
+    values = np.maximum(first._values_at(times), second._values_at(times))
+    return Timeline.of_sorted(times, np.diff(values, prepend=0))

@@ -9,13 +9,14 @@ from fairlane.scheduler.dependencies import Dependencies
 from fairlane.scheduler.environment import Environment
 from fairlane.scheduler.instance_pool import InstancePool
 from fairlane.scheduler.job import Failure
-from fairlane.scheduler.job_table import FRONT_OFFSET, NO_RUN, ROW_BITS, ROW_MASK, UNKNOWN, JobTable
+from fairlane.scheduler.job_table import FRONT_OFFSET, NEVER_FITS, NO_RUN, ROW_BITS, ROW_MASK, UNKNOWN, JobTable
 from fairlane.scheduler.lane import Scheduler
 from fairlane.scheduler.options import Strategies
-from fairlane.scheduler.record import FAILED, FAILED_RUN, STOPPED_RUN, SUCCEEDED, Record
+from fairlane.scheduler.record import FAILED, FAILED_RUN, KILLED_RUN, STOPPED_RUN, SUCCEEDED, Record
 from fairlane.scheduler.submission import Listener, Outcome, Terms, WaitReason
 
 _NEVER: Final = UNKNOWN
+_STOPPING: Final = (Outcome.PREEMPTED, Outcome.WITHDRAWN)
 _SUCCEEDED: Final = Outcome.SUCCEEDED
 
 
@@ -168,19 +169,21 @@ class EventLoop:
         run = len(rows)
         stop = now + jobs.remaining[row]
         environment.free -= jobs.needs[row]
-        interrupted = start_up = 0
+        interrupted = 0
         if self._restarts and row in self._restarts:
             self._delays[run] = self._restarts[row]
             stop += self._delays[run]
         if self._instance_pool:
             start_up, reclaimed = self._instance_pool.take(jobs.needs[row], now)
             stop += start_up
+            if start_up:
+                self._delays[run] = self._delays.get(run, 0) + start_up
             if reclaimed is not None and now + reclaimed < stop:
                 stop, interrupted = now + reclaimed, STOPPED_RUN
-                self._worked[run] = max(0, reclaimed - start_up - self._delays.get(run, 0))
+                self._worked[run] = max(0, reclaimed - self._delays.get(run, 0))
                 self._outcomes[run] = Outcome.RECLAIMED
         if self._run_failures and (work := self._work_until_failure(row)) <= jobs.remaining[row]:
-            failure = now + start_up + self._delays.get(run, 0) + work
+            failure = now + self._delays.get(run, 0) + work
             if failure < stop or (failure == stop and not interrupted):
                 stop, interrupted = failure, FAILED_RUN
                 self._worked[run] = work
@@ -215,6 +218,19 @@ class EventLoop:
             record.stops[run] = now
             self._end(run, now)
 
+    def _kill(self, run: int, now: int) -> int:
+        """End a run at once, because its capacity ended, and return the groups of the queues that change.
+
+        A run that is being stopped ends as it would have ended.
+        """
+        record = self.record
+        if self._outcomes.get(run) not in _STOPPING:
+            self._worked[run] = self._worked_until(run, now)
+            self._outcomes[run] = Outcome.KILLED
+            record.interrupted[run] = KILLED_RUN
+        record.stops[run] = now
+        return self._end(run, now)
+
     def rank_at(self, scheduler: Scheduler, second: int) -> None:
         """Plan a pass of one scheduler, at a second or at the next second at which passes happen."""
         self.timers[scheduler] = -(-second // self._pass_seconds) * self._pass_seconds
@@ -228,6 +244,8 @@ class EventLoop:
     def _exceeded_limit(self, row: int) -> WaitReason:
         """Return the limit that a job that can never run exceeds."""
         lane = self.jobs.lanes[row]
+        if self.jobs.needs[row] >= NEVER_FITS:
+            return WaitReason.INSTANCE_LIMIT
         fits = self.jobs.needs[row] <= lane.scheduler.environment_limit(lane)
         return WaitReason.QUOTA_LIMIT if fits else WaitReason.ENVIRONMENT_LIMIT
 
@@ -321,7 +339,9 @@ class EventLoop:
         self.environments[self._places.pop(run, 0) if self._places else 0].free += jobs.needs[row]
         lane.scheduler.release(lane, run, row, now)
         if self._instance_pool:
-            self._instance_pool.give(jobs.needs[row] - (record.interrupted[run] == STOPPED_RUN), now)
+            interrupted = record.interrupted[run]
+            lost = jobs.needs[row] if interrupted == KILLED_RUN else int(interrupted == STOPPED_RUN)
+            self._instance_pool.give(jobs.needs[row] - lost, now)
         if self._outcomes and run in self._outcomes:
             outcome = self._outcomes.pop(run)
             if self._keeps_work(run, row, outcome):
@@ -336,6 +356,8 @@ class EventLoop:
             record.states[row] = SUCCEEDED
         if self._listener:
             self._listener.stopped(jobs.id(row), outcome, now)
+        if self._delays:
+            self._delays.pop(run, None)
         if self._dependencies.waited_for and record.states[row]:
             return lane.scheduler.group | self._settle(row, now)
         return lane.scheduler.group
@@ -361,6 +383,8 @@ class EventLoop:
             return waits
         interval = jobs.checkpoints[row]
         saved = worked // interval * interval if interval > 0 else 0
+        if saved and saved >= jobs.remaining[row]:  # a run that failed at its end
+            saved -= interval
         jobs.remaining[row] -= saved
         lost = worked - saved + (0 if waits else jobs.work[row] - jobs.remaining[row])
         if lost:
@@ -379,7 +403,7 @@ class EventLoop:
         if outcome in (Outcome.FAILED, Outcome.RECLAIMED):
             self._failures[row] = number = self._failures.get(row, 0) + 1
             return terms.attempts is None or number < terms.attempts
-        return False
+        return outcome is Outcome.KILLED
 
     def _keep(self, kept: Sequence[int], schedulers: Iterable[Scheduler]) -> dict[int, int]:
         """Forget all other jobs and their runs, and return the new row of each job by its old row."""

@@ -62,7 +62,7 @@ class InstanceChoice:
             home = self._jobs.lanes[row]
             if not isinstance(home, QuotaLane) or not lane.pool.admits(lane, row):
                 continue
-            home.pool.remove(home, row)
+            home.pool.take(home, row)
             self._jobs.lanes[row] = lane
             self._loop.record.moved[len(self._loop.record.rows)] = lane.pool.instance_type
             lane.pool.start(lane, row, self._jobs.needs[row], now)
@@ -113,7 +113,7 @@ class InstanceChoice:
             if row in waiting and isinstance(lane, QuotaLane):
                 if lane.scheduler.is_reserved(lane, row):
                     continue
-                lane.pool.remove(lane, row)
+                lane.pool.take(lane, row)
                 home.pool.arrive(self.arrive(row), row)
             else:
                 self._jobs.lanes[row] = home

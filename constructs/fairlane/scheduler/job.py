@@ -325,6 +325,37 @@ class Trace(Sequence[Job]):
         """Return the row and the name of each job that has a name."""
         return self._names.items()
 
+    def part(self, rows: Sequence[int]) -> "Trace":
+        """Return some of the jobs, in the same order. Dependencies on other jobs stay.
+
+        Args:
+            rows: Rows of the jobs, in increasing order.
+        """
+        part = Trace()
+        for name in ("submits", "runs", "instances", "priorities", "checkpoints", "started", "stopped"):
+            column: array[int] = getattr(self, name)
+            if column:
+                getattr(part, name).extend([column[row] for row in rows])
+        shares: dict[int, int] = {}
+        types: dict[int, int] = {}
+        part.shares.extend([shares.setdefault(self.shares[row], len(shares)) for row in rows])
+        part.types.extend([types.setdefault(self.types[row], len(types)) for row in rows])
+        numbers = {row: number for number, row in enumerate(rows)}
+        part.preferences = {
+            numbers[row]: tuple(types.setdefault(unit, len(types)) for unit in units)
+            for row, units in self.preferences.items()
+            if row in numbers
+        }
+        part.share_names = [self.share_names[share] for share in shares]
+        part.instance_types = [self.instance_types[unit] for unit in types]
+        for name in ("restarts", "attempts", "failures", "after", "nodes", "_names"):
+            setattr(part, name, {numbers[row]: value for row, value in getattr(self, name).items() if row in numbers})
+        if self.queues:
+            queues: dict[int, int] = {}
+            part.queues.extend([queues.setdefault(self.queues[row], len(queues)) for row in rows])
+            part.queue_names = [self.queue_names[queue] for queue in queues]
+        return part
+
     def problems(self) -> Iterator[Problem]:
         """Yield the problems of the jobs. The path has the index of the job in the argument of `Trace.of`."""
         yield from self._problems

@@ -20,6 +20,7 @@ class Scheduler(ABC):
         group: Bit of the group of queues that share environments.
         time_limits: Number of seconds after which a job that can never run and blocks others ends, by the limit that it
             exceeds.
+        largest_instance: Number of capacity units of the largest instance. None if it has no effect.
         due: True if the time of a new ranking has come.
         retries_first: True if a job that waits again is before all other jobs of its priority.
     """
@@ -30,6 +31,7 @@ class Scheduler(ABC):
     def __init__(self, loop: "EventLoop") -> None:
         self.group = 0
         self.time_limits: Mapping[WaitReason, int] = {}
+        self.largest_instance: int | None = None
         self._loop = loop
         self._jobs = loop.jobs
 
@@ -88,14 +90,18 @@ class Scheduler(ABC):
         """Return the lane in which a job waits."""
         return self._jobs.lanes[row]
 
+    def unit_of(self, lane: Any) -> str:
+        """Return the capacity unit of a lane. Empty if the scheduler counts one unit only."""
+        return ""
+
     def stop(self, lane: Any, run: int, row: int) -> None:  # noqa: B027 (only quota management preempts)
         """Exclude a run from preemption, because its job was withdrawn."""
 
     def rank_run(self, lane: Any, run: int, row: int, priority: int) -> None:  # noqa: B027 (as above)
         """Handle the new priority of a job that runs. The job table has the old priority."""
 
-    def pause(self) -> None:  # noqa: B027 (as above)
-        """Handle that no jobs may start any more."""
+    def pause(self, unit: str = "") -> None:  # noqa: B027 (as above)
+        """Handle that no jobs may start on a capacity unit, or on any unit, for which others are being stopped."""
 
 
 class Lane:

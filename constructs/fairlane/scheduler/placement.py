@@ -21,8 +21,8 @@ class PlacementScheduler(Scheduler):
 
     def _place_on(self, environments: Sequence[Environment]) -> None:
         """Change the environments, their limits or their states."""
-        limits = [environment.limit for environment in environments]
-        self._largest, self._capacity = max(limits, default=0), sum(limits)
+        self._largest = max((environment.peak for environment in environments), default=0)
+        self._capacity = sum(environment.limit for environment in environments)
         self._all_environments = environments
         self._environments = [environment for environment in environments if environment.enabled]
         self._several = len(self._environments) > 1
@@ -31,7 +31,7 @@ class PlacementScheduler(Scheduler):
             lane.largest = self._largest
 
     def environment_limit(self, lane: Lane) -> int:
-        """Return the limit of the largest environment."""
+        """Return the peak of the largest environment."""
         return self._largest
 
     def _place_run(self, units: int) -> Environment:

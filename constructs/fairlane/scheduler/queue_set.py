@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
@@ -47,7 +48,9 @@ class QueueSet(EventLoop):
         self._environments: dict[str, Environment] = {}
         self._queues: dict[str, Queue] = {}
 
-    def set_environment(self, name: str, capacity: Capacity, state: State = State.ENABLED) -> None:
+    def set_environment(
+        self, name: str, capacity: Capacity, state: State = State.ENABLED, *, peak: Capacity | None = None
+    ) -> None:
         """Add an environment, or change its capacity and state.
 
         A lower capacity stops no run: until runs end, their use can be above the new limit.
@@ -56,13 +59,49 @@ class QueueSet(EventLoop):
             name: Name of a service environment or compute environment.
             capacity: Number of instances or units or, for quota management, of instances of each type.
             state: State. A disabled environment starts no runs. Default: enabled.
+            peak: Largest capacity, now or later. A job that needs more can never run. Default: `capacity`.
         """
         environment = self._environments.get(name)
         if environment is None:
             environment = self._environments[name] = Environment(len(self.environments), name)
             self.environments.append(environment)
-        environment.change(capacity_limits(capacity), state)
-        self._apply([queue for queue in self._queues.values() if environment in queue.environments])
+        limits = capacity_limits(capacity)
+        changes = environment.change(limits, state, limits if peak is None else capacity_limits(peak))
+        self._apply([queue for queue in self._queues.values() if environment in queue.environments], sort_out=changes)
+
+    def end_runs_above(self, name: str, unit: str = "") -> None:
+        """Stop the runs above the capacity of an environment, the run that started last first.
+
+        Their capacity is free at once, their work since the last checkpoint is lost, and their jobs wait again, as do
+        the jobs for which others are being stopped.
+
+        Args:
+            name: Name of the environment.
+            unit: Instance type, with quota management. Default: the only capacity unit.
+
+        Raises:
+            KeyError: If the environment does not exist.
+        """
+        environment = self._environments[name]
+        unit = unit or next(iter(environment.limits))
+        for queue in self._queues.values():
+            if environment in queue.environments:
+                queue.scheduler.pause(unit)
+        record, jobs = self.record, self.jobs
+        runs = [
+            run
+            for row, run in enumerate(jobs.last_run)
+            if run != NO_RUN
+            and not record.states[row]
+            and self._places.get(run, 0) == environment.index
+            and jobs.lanes[row].scheduler.unit_of(jobs.lanes[row]) in ("", unit)
+        ]
+        above = sum(jobs.needs[record.rows[run]] for run in runs) - environment.limits.get(unit, 0)
+        for run in sorted(runs, reverse=True):
+            if above <= 0:
+                break
+            above -= jobs.needs[record.rows[run]]
+            self._changed |= self._kill(run, self.now)
 
     def set_queue(
         self,
@@ -73,6 +112,7 @@ class QueueSet(EventLoop):
         priority: int = 1,
         state: State = State.ENABLED,
         time_limits: Mapping[WaitReason, int] = NO_LIMITS,
+        largest_instance: int | None = None,
     ) -> None:
         """Add a queue, or change its policy, environments, priority and state.
 
@@ -87,6 +127,8 @@ class QueueSet(EventLoop):
             time_limits: Number of seconds after which a job that can never run and blocks others fails, by the limit
                 that it exceeds: `ENVIRONMENT_LIMIT` or `QUOTA_LIMIT`. The time starts when a pass stops at the job.
                 Default: never.
+            largest_instance: Number of capacity units of the largest instance. A job of a trace that needs more on a
+                node never runs. Default: the number of instances of a job has no effect.
 
         Raises:
             KeyError: If an environment does not exist.
@@ -101,17 +143,16 @@ class QueueSet(EventLoop):
             raise ValueError(f"the policy of queue {name} is {type(queue.policy).__name__}, and its kind cannot change")
         queue.policy, queue.environments, queue.priority, queue.state = policy, used, priority, state
         queue.scheduler.time_limits = time_limits
+        queue.scheduler.largest_instance = largest_instance
         group_queues(list(self._queues.values()))
         self._apply([queue])
 
-    def load(self, trace: Trace, queue: str | Sequence[str], *, largest_instance: int | None = None) -> None:
+    def load(self, trace: Trace, queue: str | Sequence[str]) -> None:
         """Submit all jobs of a trace.
 
         Args:
             trace: Jobs. None is submitted before the current second or before an earlier submission.
             queue: Name of the queue, or the name of the queue of each of the trace's `queue_names`.
-            largest_instance: Number of capacity units of the largest instance. A job that needs more on a node
-                never runs. Default: jobs can be on any number of instances.
         """
         first = len(self.jobs)
         names = [queue] if isinstance(queue, str) else queue
@@ -131,10 +172,11 @@ class QueueSet(EventLoop):
         for row, preferred in trace.preferences.items():
             number, share = queues[row], trace.shares[row]
             schedulers[number].prefer(first + row, [lanes[number][share][unit] for unit in preferred])
-        if largest_instance is not None:
-            for row, units in enumerate(trace.instances):
-                if -(-units // trace.nodes.get(row, 1)) > largest_instance:
-                    self.jobs.needs[first + row] = NEVER_FITS
+        for number, scheduler in enumerate(schedulers):
+            if (largest := scheduler.largest_instance) is not None:
+                for row, units in enumerate(trace.instances):
+                    if units > largest and queues[row] == number and -(-units // trace.nodes.get(row, 1)) > largest:
+                        self.jobs.needs[first + row] = NEVER_FITS
         self._expect(len(trace))
         smallest = min((lane.largest for rows in lanes for row in rows for lane in row), default=0)
         needs = self.jobs.needs
@@ -164,13 +206,14 @@ class QueueSet(EventLoop):
             return FairShareScheduler(self, policy, environments, strategies)
         return FifoScheduler(self, environments, skip=strategies.head_of_line == "skip")
 
-    def _apply(self, queues: Sequence[Queue]) -> None:
+    def _apply(self, queues: Sequence[Queue], *, sort_out: bool = True) -> None:
         """Apply changes of queues or of their environments, and ask again which of their jobs can never run."""
         for queue in queues:
             queue.scheduler.change(queue.policy, queue.environments)
             if not queue.enabled:
                 queue.scheduler.pause()
-            self._sort_out(queue.scheduler)
+            if sort_out:
+                self._sort_out(queue.scheduler)
             self._changed |= queue.scheduler.group
         self._passes[:] = pass_order(list(self._queues.values()))
 
@@ -190,6 +233,6 @@ class QueueSet(EventLoop):
                 unrunnable.discard(row)
                 if row < self._arrived and row not in self.record.held:
                     scheduler.arrive(lane, row)
-        for row in range(self._arrived, len(jobs)):
+        for row in chain(range(self._arrived, len(jobs)), self.record.held):
             if jobs.lanes[row].scheduler is scheduler and jobs.needs[row] > jobs.lanes[row].largest:
                 unrunnable.add(row)

@@ -48,8 +48,8 @@ class QuotaScheduler(Scheduler):
         return pool.lanes[share]
 
     def environment_limit(self, lane: QuotaLane) -> int:
-        """Return the limit of the environment for an instance type."""
-        return self._environment.limits.get(lane.pool.instance_type, 0)
+        """Return the peak of the environment for an instance type."""
+        return self._environment.peaks.get(lane.pool.instance_type, 0)
 
     def arrive(self, lane: QuotaLane, row: int) -> None:
         """Add a waiting job. A preempted job gets its old position."""
@@ -72,6 +72,10 @@ class QuotaScheduler(Scheduler):
     def home(self, row: int) -> Lane:
         """Return the lane in which a job waits: of its first instance type that can hold it."""
         return self._choice.home(row) if row in self._choice else self._jobs.lanes[row]
+
+    def unit_of(self, lane: QuotaLane) -> str:
+        """Return the instance type of a lane."""
+        return lane.pool.instance_type
 
     def resume(self, lane: QuotaLane, row: int, now: int) -> None:
         """Start a job that really started at a second."""
@@ -132,9 +136,9 @@ class QuotaScheduler(Scheduler):
         if run in lane.running:
             lane.pool.rank_run(lane, self._jobs.priorities[row], priority)
 
-    def pause(self) -> None:
-        """Cancel all reservations."""
-        for pool in self._pools.values():
+    def pause(self, unit: str = "") -> None:
+        """Cancel the reservations on an instance type, or all reservations."""
+        for pool in [pool for pool in self._pools.values() if unit in ("", pool.instance_type)]:
             for reservation in list(pool.reservations):
                 pool.cancel(reservation)
 
@@ -150,4 +154,4 @@ class QuotaScheduler(Scheduler):
             lane.largest = self._largest(lane.share, pool.instance_type)
 
     def _largest(self, share: str, unit: str) -> int:
-        return int(self._policy.ceilings(self._environment.limits).get(share, {}).get(unit, 0))
+        return int(self._policy.ceilings(self._environment.peaks).get(share, {}).get(unit, 0))

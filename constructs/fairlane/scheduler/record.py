@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,6 +12,7 @@ FAILED: Final = 2
 
 STOPPED_RUN: Final = 1
 FAILED_RUN: Final = 2
+KILLED_RUN: Final = 3
 
 
 @dataclass(slots=True)
@@ -21,7 +23,8 @@ class Record:
         rows: Row of the job of each run.
         starts: Second at which each run started.
         stops: Second at which the capacity of each run is free again.
-        interrupted: 1 for each run that was preempted or lost an instance, 2 for each run that failed, otherwise 0.
+        interrupted: 1 for each run that was preempted or lost an instance, 2 for each run that failed, 3 for each run
+            whose capacity ended, otherwise 0.
         states: State of each job. A job that runs is `WAITING`.
         lost: Instance-seconds of lost work, by row. Jobs without lost work have no entry.
         unrunnable: Rows of jobs that can never run.
@@ -44,6 +47,13 @@ class Record:
     ready: dict[int, int] = field(default_factory=dict)
     moved: dict[int, str] = field(default_factory=dict)
     last: int = 0
+
+    def part(self, rows: Sequence[int]) -> "Record":
+        """Return the record of some of the jobs, whose new rows are in the same order."""
+        part = deepcopy(self)
+        numbers = {row: number for number, row in enumerate(rows)}
+        part.keep(numbers, [run for run, row in enumerate(self.rows) if row in numbers])
+        return part
 
     def keep(self, rows: Mapping[int, int], runs: Sequence[int]) -> None:
         """Remove all other rows and runs. The rows have new numbers, in the same order."""

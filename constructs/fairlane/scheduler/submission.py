@@ -17,6 +17,8 @@ class Outcome(StrEnum):
     """The run was stopped for another job. The job waits again unless it has survived all its preemptions."""
     RECLAIMED = "RECLAIMED"
     """An instance was reclaimed. The job waits again if it has attempts left."""
+    KILLED = "KILLED"
+    """The capacity of the run ended. The job waits again."""
     TIMED_OUT = "TIMED_OUT"
     """The run reached the timeout of its job. It is not retried."""
     WITHDRAWN = "WITHDRAWN"
@@ -85,6 +87,8 @@ class WaitReason(StrEnum):
 
     ENVIRONMENT_LIMIT = "ENVIRONMENT_LIMIT"
     """The job can never run: it needs more than the limit of each environment of its queue."""
+    INSTANCE_LIMIT = "INSTANCE_LIMIT"
+    """The job can never run: it needs more than the largest instance of its queue on a node."""
     QUOTA_LIMIT = "QUOTA_LIMIT"
     """The job can never run: it needs more than its quota share can own and borrow."""
     DISABLED = "DISABLED"

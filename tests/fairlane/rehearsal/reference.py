@@ -134,27 +134,36 @@ class Quotas:
         """End the runs that are stopped now, then start the jobs for which they were stopped."""
         served = []
         for run in list(self.running):
-            if run.stop_decided is None or run.stop_decided + self.strategies.stop_seconds != t:
-                continue
-            self.running.remove(run)
-            served.append(run.stopped_for)
-            result, job = self.results[run.row], run.job
-            result.runs.append((run.start, t, True))
-            worked = max(0, run.stop_decided - run.start - self.restart(run.row))
-            saved = worked // job.checkpoint * job.checkpoint if job.checkpoint else 0
-            self.saved_work[run.row] += saved
-            result.lost += (worked - saved) * job.instances
-            self.preemptions[run.row] += 1  # its next run begins with a restart
-            allowed = self.strategies.retries_before_termination
-            if allowed is not None and self.preemptions[run.row] > allowed:
-                result.state = "failed"
-                result.lost += self.saved_work[run.row] * job.instances
-            else:
-                self.waiting.append(run.row)
+            if run.stop_decided is not None and run.stop_decided + self.strategies.stop_seconds == t:
+                served.append(run.stopped_for)
+                self.end_stop(run, t)
+        self.start_pending(served, t)
+        return bool(served)
+
+    def end_stop(self, run: Run, t: int) -> None:
+        assert run.stop_decided is not None
+        self.running.remove(run)
+        result, job = self.results[run.row], run.job
+        result.runs.append((run.start, t, True))
+        worked = max(0, run.stop_decided - run.start - self.restart(run.row))
+        saved = worked // job.checkpoint * job.checkpoint if job.checkpoint else 0
+        self.saved_work[run.row] += saved
+        result.lost += (worked - saved) * job.instances
+        self.preemptions[run.row] += 1  # its next run begins with a restart
+        allowed = self.strategies.retries_before_termination
+        if allowed is not None and self.preemptions[run.row] > allowed:
+            result.state = "failed"
+            result.lost += self.saved_work[run.row] * job.instances
+        else:
+            self.wait_again(run.row)
+
+    def start_pending(self, served: Sequence[int | None], t: int) -> None:
         for row in [row for row in self.pending if row in served]:
             self.pending.remove(row)
             self.start(row, t)
-        return bool(served)
+
+    def wait_again(self, row: int) -> None:
+        self.waiting.append(row)
 
     def start(self, row: int, t: int) -> None:
         stop = t + self.restart(row) + self.jobs[row].run - self.saved_work[row]

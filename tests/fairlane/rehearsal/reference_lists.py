@@ -38,6 +38,8 @@ class Run:
     end: int
     stop_decided: int | None = None
     stopped_for: int | None = None
+    fails: bool = False
+    number: int = 0
 
 
 class OneList:
@@ -60,6 +62,7 @@ class OneList:
         self.running: list[Run] = []
         self.warm_since: list[int] = []  # for each idle instance, the second of its release
         self.in_use: dict[int, dict[str, int]] = {}  # instances of each share in each second
+        self.retried: set[int] = set()  # jobs that wait again
         self.last_ranking = -1
         self.cancelled_at: dict[int, int] = {}  # for each job that blocked the queue, the second of its time limit
 
@@ -90,6 +93,9 @@ class OneList:
                 if not self.waiting or (blocks and settled):
                     return
 
+    def position(self, row: int) -> tuple[bool, int, int]:
+        return row not in self.retried, self.jobs[row].submit, row
+
     def must_rank(self, t: int) -> bool:
         seconds = self.strategies.rank_seconds
         return bool(self.waiting) and seconds is not None and t == self.last_ranking + seconds
@@ -103,7 +109,7 @@ class OneList:
         if isinstance(self.policy, FairShare):
             self.schedule_fairly(self.policy, t)
             return
-        for row in sorted(self.waiting, key=lambda row: (self.jobs[row].submit, row)):
+        for row in sorted(self.waiting, key=self.position):
             if self.jobs[row].instances <= self.free():
                 self.start(row, t)
             elif self.strategies.head_of_line == "block":
@@ -118,7 +124,7 @@ class OneList:
         usage = {share: self.usage(share, t, window) for share in past}
         while True:
             heads: dict[str, int] = {}
-            for row in sorted(self.waiting, key=lambda row: (-self.jobs[row].priority, self.jobs[row].submit, row)):
+            for row in sorted(self.waiting, key=lambda row: (-self.jobs[row].priority, *self.position(row))):
                 heads.setdefault(self.jobs[row].share, row)
             active = {self.jobs[row].share for row in self.waiting} | {run.job.share for run in self.running}
             active |= {name for name in past if usage[name] > 0}

@@ -1,13 +1,15 @@
 """Answer of a comparison of rehearsals: a sentence that names the best for each measure."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal
 
 from fairlane.rehearsal.report.summary import Numbers, RehearsalSummary, Summary, has_gpu_hours
 from fairlane.rehearsal.report.table import duration
 
 _NEVER: Final = float("inf")
+_NO_GROUPS: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class _Measure:
     text: Callable[[float], str]
 
 
-def describe_answer(summary: Summary) -> str:
+def describe_answer(summary: Summary, groups: Mapping[str, Sequence[str]] = _NO_GROUPS) -> str:
     """Return the comparison of rehearsals as a sentence: the best for each measure, with its distance to the others.
 
     The measures are the mean wait, the p95 wait of the share that waits longest, the mean slowdown and, if jobs were
@@ -27,7 +29,15 @@ def describe_answer(summary: Summary) -> str:
 
     Args:
         summary: Result of `summarize`.
+        groups: Names of the rehearsals of each queue, by its name. Only rehearsals of the same queue are compared.
+            Default: all are of one queue.
     """
+    if len(groups) > 1:
+        answers = {
+            queue: describe_answer({**summary, "rehearsals": {name: summary["rehearsals"][name] for name in names}})
+            for queue, names in groups.items()
+        }
+        return " ".join(f"{queue}: {answer[0].lower()}{answer[1:]}" for queue, answer in answers.items())
     rehearsals = summary["rehearsals"]
     if not any(_started(numbers["total"]) for numbers in rehearsals.values()):
         return "No job ran."

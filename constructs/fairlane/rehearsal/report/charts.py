@@ -101,7 +101,7 @@ def overview_chart(waits: Mapping[str, Mapping[str, float | None]], colors: Mapp
 def use_chart(
     use: Mapping[str, Timeline],
     entitled: Mapping[str, float],
-    capacity: int,
+    capacity: int | Timeline,
     window: Window,
     colors: Mapping[str, str] | None = None,
     top: int = 0,
@@ -111,7 +111,7 @@ def use_chart(
     Args:
         use: Number of instances in use over time, by share.
         entitled: Entitlement by share, for shares that have one.
-        capacity: Capacity of the queue.
+        capacity: Capacity of the queue, or its capacity over time.
         window: Time range of the chart.
         colors: Color of each share. Default: colors in the order of the shares.
         top: Capacity that the axis reaches at least. Default: 0.
@@ -123,7 +123,15 @@ def use_chart(
     if not few or len(grid) > _MOST_STEPS:
         grid = [window.start + (window.end - window.start) * step // _MOST_STEPS for step in range(_MOST_STEPS + 1)]
     x = [window.x(time) for time in grid]
-    data, legend, lines, below = [], [], [{**_across(capacity), "line": _line("var(--mark)", "dot")}], 0.0
+    data: list[Figure] = []
+    legend, lines, below, peak, value = [], list[Figure](), 0.0, 0, ""
+    if isinstance(capacity, Timeline) and len(capacity) > 1:
+        peak = capacity.peak
+        data.append(_steps(capacity, window))
+    else:
+        peak = capacity.peak if isinstance(capacity, Timeline) else capacity
+        value = f"{peak:,}"
+        lines.append({**_across(peak), "line": _line("var(--mark)", "dot")})
     for share, timeline in use.items():
         color = colors[share]
         means = timeline.means(grid)
@@ -145,10 +153,25 @@ def use_chart(
             below += entitled[share]
             lines.append({**_across(below), "line": _line(color, "dash")})
             legend.append(Entry(label=f"{share} is entitled to", color=color, dash=1, value=f"{entitled[share]:,.4g}"))
-    legend.append(Entry(label="capacity", color="var(--mark)", dash=2, value=f"{capacity:,}"))
-    axis = {**_values(""), "range": [0, 1.05 * max(capacity, below, top)]}
+    legend.append(Entry(label="capacity", color="var(--mark)", dash=2, value=value))
+    axis = {**_values(""), "range": [0, 1.05 * max(peak, below, top)]}
     layout = chart_layout(xaxis=window.axis(), yaxis=axis, hovermode="x unified", shapes=lines)
     return Chart(kind="use", title="Use", wide=True, figure={"data": data, "layout": layout}, legend=legend)
+
+
+def _steps(capacity: Timeline, window: Window) -> Figure:
+    """Return the line of a capacity that changes."""
+    times = [time for time in capacity.times if window.start < time < window.end]
+    edges = [window.start, *times, window.end]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "capacity",
+        "x": [window.x(time) for time in edges],
+        "y": [capacity.value_at(time) for time in edges],
+        "line": {"color": "var(--mark)", "width": 1.25, "dash": "dot", "shape": "hv"},
+        "hovertemplate": "%{y:,}",
+    }
 
 
 def sizes_chart(sizes: Mapping[str, Timeline], window: Window) -> Chart:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from fairlane._charts.chart import Chart
@@ -30,6 +31,7 @@ from fairlane.rehearsal.timeline import sum_timelines
 from fairlane.scheduling import NUM_INSTANCES
 
 _ALL: Final = "all jobs"
+_ONE_GROUP: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
 _HEADER: Final = (
     "Simulation of a job queue of AWS Batch. The results of each rehearsal hold for the strategies that its section "
     "lists."
@@ -37,7 +39,12 @@ _HEADER: Final = (
 
 
 def render_report(
-    rehearsals: Mapping[str, Rehearsal], summary: Summary, *, title: str, all_shares: bool = False
+    rehearsals: Mapping[str, Rehearsal],
+    summary: Summary,
+    *,
+    title: str,
+    all_shares: bool = False,
+    groups: Mapping[str, Sequence[str]] = _ONE_GROUP,
 ) -> str:
     """Render rehearsals as an HTML page: the answer, a chart of all rehearsals, the table, and charts of each.
 
@@ -48,11 +55,12 @@ def render_report(
         summary: Result of `summarize` for the same rehearsals.
         title: Title of the page.
         all_shares: True for a row for each share. Default: the ten largest, and all others together.
+        groups: Names of the rehearsals of each queue, by its name. Default: all are of one queue.
 
     Returns:
         HTML text.
     """
-    groups = {name: _groups(summary, name) for name in rehearsals}
+    shown = {name: _groups(summary, name) for name in rehearsals}
     others = others_label(summary) if summary["other_shares"] else ""
     colors = series_colors([share or NO_SHARE for share in summary["largest_shares"]], others)
     waits = {
@@ -60,17 +68,17 @@ def render_report(
             group: _mean_wait(numbers)
             for group, numbers in [(_ALL, summary["rehearsals"][name]["total"]), *each.items()]
         }
-        for name, each in groups.items()
+        for name, each in shown.items()
     }
     axes = _Axes.of(rehearsals.values())
     sections = [
-        (name, list(_notes(summary["rehearsals"][name])), _charts(rehearsal, groups[name], colors, others, axes))
+        (name, list(_notes(summary["rehearsals"][name])), _charts(rehearsal, shown[name], colors, others, axes))
         for name, rehearsal in rehearsals.items()
     ]
     return report_page(
         sections,
         title=title,
-        answer=describe_answer(summary),
+        answer=describe_answer(summary, groups),
         overview=[overview_chart(waits, {_ALL: "var(--ink)"} | colors)],
         header=_HEADER,
         columns=columns(summary),
@@ -125,6 +133,8 @@ def _notes(summary: RehearsalSummary) -> Iterator[str]:
     capacity = " and ".join(
         f"{number:,}" if unit == NUM_INSTANCES else f"{number:,} {unit}" for unit, number in numbers
     )
+    changes = len(summary["capacity_over_time"]) - 1
+    capacity += f" that changes {changes:,} times" * (changes > 0)
     setup = f"{summary['policy']} with a capacity of {capacity}, for {duration(summary['seconds'])}"
     yield f"{setup}: {describe_use(summary)}"
     yield f"strategies: {describe_strategies(summary)}"
@@ -158,7 +168,7 @@ class _Axes:
         waits = [rehearsal.total.wait.max for rehearsal in rehearsals]
         return cls(
             window=Window(start=start, end=max(end, start + 1)),
-            capacity=max((sum(rehearsal.capacity.values()) for rehearsal in rehearsals), default=1),
+            capacity=max((rehearsal.capacity_over_time.peak for rehearsal in rehearsals), default=1),
             longest_wait=max(filter(math.isfinite, waits), default=None),
         )
 
@@ -176,7 +186,7 @@ def _charts(
     entitled = {group: entitlement for group in with_jobs if (entitlement := groups[group]["entitlement"])}
     timelines = {group: sum_timelines([share.use for share in shares]) for group, shares in members.items()}
     return [
-        use_chart(timelines, entitled, sum(rehearsal.capacity.values()), axes.window, colors, top=axes.capacity),
+        use_chart(timelines, entitled, rehearsal.capacity_over_time, axes.window, colors, top=axes.capacity),
         waits_chart({group: rehearsal.waits(each) for group, each in names.items()}, colors, axes.longest_wait),
         preemptions_chart({group: rehearsal.stops(each) for group, each in names.items()}, axes.window, colors),
     ]

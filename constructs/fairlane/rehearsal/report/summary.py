@@ -69,13 +69,16 @@ class RehearsalSummary(TypedDict):
     """Summary of one rehearsal.
 
     `seconds` is the time from the first submission to the last event, and `window_seconds` the time from the first to
-    the last submission. `others` has all shares together that are not among the largest, or None without such shares.
+    the last submission. `capacity_over_time` lists a second and the capacity of all units together from this second on,
+    and is empty if the capacity does not change. `others` has all shares together that are not among the largest, or
+    None without such shares.
     """
 
     policy: str
     strategies: dict[str, Any]
     ec2_instances: dict[str, Any] | None
     capacity: dict[str, int]
+    capacity_over_time: list[list[int]]
     seconds: int
     window_seconds: int
     utilization: float
@@ -184,6 +187,9 @@ def _summarize(
         "strategies": asdict(rehearsal.strategies),
         "ec2_instances": asdict(rehearsal.ec2_instances) if rehearsal.ec2_instances else None,
         "capacity": dict(rehearsal.capacity),
+        "capacity_over_time": [
+            [second, number] for second, number in rehearsal.capacity_over_time if len(rehearsal.capacity_steps) > 1
+        ],
         "seconds": end - start,
         "window_seconds": last - first,
         "utilization": rehearsal.utilization,

@@ -12,6 +12,7 @@ from fairlane_local.errors import LocalAwsError
 
 _WAITS: Final[Mapping[WaitReason, str]] = {
     WaitReason.ENVIRONMENT_LIMIT: "the job needs more than the limit of each environment of the queue",
+    WaitReason.INSTANCE_LIMIT: "the job needs more than the largest instance of the queue",
     WaitReason.QUOTA_LIMIT: "the job needs more than its quota share can own and borrow",
     WaitReason.DISABLED: "all environments of the queue are disabled",
     WaitReason.QUOTA: "the quota of the share is in use, and the share may not borrow enough",
