@@ -158,7 +158,15 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
         comparison_table(summary, all_shares=all_shares),
         notes,
         numbers_to_write,
-        lambda: render_report(rehearsals, summary, title=title, all_shares=all_shares, groups=groups),
+        lambda: render_report(
+            rehearsals,
+            summary,
+            title=title,
+            all_shares=all_shares,
+            groups=groups,
+            sensitivity=sensitivity,
+            gpus=unit,
+        ),
     )
     return 0
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from fairlane._internal.checks import check_whole_number
 from fairlane.errors import ConfigurationError, Problem
@@ -11,9 +11,6 @@ from fairlane.rehearsal.traces.cells import Cells, JobTimes
 from fairlane.rehearsal.traces.rows import open_table
 from fairlane.scheduling import NUM_INSTANCES, Capacity
 from fairlane.scheduling.capacity import capacity_limits
-
-if TYPE_CHECKING:
-    from fairlane.rehearsal.timeline import Timeline
 
 NOTICE_SECONDS: Final = 1800
 """Number of seconds before the end of a Capacity Block at which EC2 begins to terminate its instances."""
@@ -167,15 +164,3 @@ def limits_over_time(limits: Mapping[str, int], changes: Sequence[CapacityChange
         else:
             steps.append((change.second, changed))
     return steps
-
-
-def total_over_time(steps: Sequence[tuple[int, Mapping[str, int]]]) -> "Timeline":
-    """Return the capacity of all units together over time."""
-    from fairlane.rehearsal.timeline import Timeline  # noqa: PLC0415 - NumPy, which a simulation does not need
-
-    changes: dict[int, int] = {}
-    before = 0
-    for second, limits in steps:
-        changes[second] = sum(limits.values()) - before
-        before = sum(limits.values())
-    return Timeline(changes)

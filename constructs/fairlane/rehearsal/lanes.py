@@ -1,6 +1,6 @@
 """Lanes: use and waiting of each share on each instance type."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import floor
@@ -36,10 +36,11 @@ class Lane:
 
     def starvation(self) -> Spans:
         """Return the spans in which jobs waited and the use was below the entitlement by an instance or more."""
-        return count_lists(
+        parts = [
             self.use.spans_below(floor(number + 1e-9), intersect_spans(self.waiting, as_spans([span])))
             for span, number in self.entitlement
-        ).spans_at_least(1)
+        ]
+        return count_lists(parts).spans_at_least(1)
 
     def entitled_to(self, spans: Spans) -> float:
         """Return the instance-seconds that the share is entitled to in some spans."""
@@ -72,13 +73,17 @@ class _Changes:
         changes = np.concatenate([np.broadcast_to(change, seconds.shape) for seconds, change, _ in parts])
         return cls(times[order], changes[order], np.concatenate([lanes for _, _, lanes in parts])[order])
 
-    def by_lane(self, number: int) -> Iterator[Timeline]:
-        """Yield the timeline of each lane, 0 to `number` - 1."""
+    def by_lane(self, number: int) -> dict[int, Timeline]:
+        """Return the timeline of each lane that has changes. Lanes have the numbers 0 to `number` - 1."""
         order = order_by(self.lanes, number)
-        ends = np.cumsum(np.bincount(self.lanes, minlength=number))
-        for start, stop in zip([0, *ends], ends, strict=False):
+        numbers = np.bincount(self.lanes)
+        found = np.flatnonzero(numbers)
+        timelines, start = {}, 0
+        for lane, stop in zip(found.tolist(), np.cumsum(numbers[found]).tolist(), strict=True):
             own = order[start:stop]
-            yield Timeline.of_sorted(self.times[own], self.changes[own])
+            timelines[lane] = Timeline.of_sorted(self.times[own], self.changes[own])
+            start = stop
+        return timelines
 
 
 def order_by(keys: Integers, number: int) -> Integers:
@@ -96,14 +101,15 @@ def compute_lanes(
     lanes = lanes.astype(np.uint16 if number <= _SHORT else np.int64)
     rows = np.ones(len(trace), np.bool_)
     rows[[*record.unrunnable, *record.held]] = False
-    waiting = [timeline.spans_at_least(1) for timeline in _waiting(trace, record, lanes, rows).by_lane(number)]
+    waiting = _waiting(trace, record, lanes, rows).by_lane(number)
     used = _lanes_of_runs(trace, record, lanes)
     use = _use(trace, record, used)
-    uses = [*use.by_lane(number)]
+    uses, never = use.by_lane(number), Timeline({})
     found = {}
     for lane in dict.fromkeys(chain(lanes[rows].tolist(), used.tolist() if record.moved else ())):
         key = divmod(lane, types)
-        found[key] = Lane(uses[lane], waiting[lane], entitlements.get(key, ()))
+        spans = waiting.pop(lane, never).spans_at_least(1)
+        found[key] = Lane(uses.get(lane, never), spans, entitlements.get(key, ()))
     return found, Timeline.of_sorted(use.times, use.changes)
 
 

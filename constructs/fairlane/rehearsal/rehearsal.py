@@ -3,7 +3,6 @@
 from array import array
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from fairlane.rehearsal.outcomes import Outcomes
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from fairlane.rehearsal.timeline import Span, Timeline
 
 _PEAK_SECONDS: Final = 3600
-_EVER: Final = (-(1 << 62), 1 << 62)
 
 
 class Rehearsal:
@@ -134,17 +132,15 @@ class Rehearsal:
     @cached_property
     def capacity_over_time(self) -> "Timeline":
         """Capacity of all units together over time."""
-        from fairlane.rehearsal.capacity_changes import total_over_time  # noqa: PLC0415 - NumPy
+        from fairlane.rehearsal.statistics import total_over_time  # noqa: PLC0415 - NumPy, as below
 
         return total_over_time(self.capacity_steps)
 
-    @cached_property
+    @property
     def _available(self) -> "Timeline":
         """Capacity over time, with runs that go on above a lowered capacity."""
-        from fairlane.rehearsal.timeline import highest  # noqa: PLC0415 - NumPy
-
         limit = self.capacity_over_time
-        return limit if len(self.capacity_steps) == 1 else highest(limit, self.total.use)
+        return limit if len(self.capacity_steps) == 1 else self._statistics.at_least_in_use(limit)
 
     @property
     def lost(self) -> Mapping[int, int]:
@@ -179,6 +175,4 @@ class Rehearsal:
         from fairlane.rehearsal.statistics import Statistics  # noqa: PLC0415 - NumPy, which outcomes do not need
 
         stop_seconds = 0 if self.ec2_instances else self.strategies.stop_seconds
-        starts = [_EVER[0], *(second for second, _ in self.capacity_steps[1:]), _EVER[1]]
-        steps = list(zip(pairwise(starts), self._entitlements, strict=True))
-        return Statistics(self.trace, self._record, self.capacity, steps, self.window, stop_seconds)
+        return Statistics(self.trace, self._record, self.capacity_steps, self._entitlements, self.window, stop_seconds)

@@ -90,13 +90,15 @@ class Sensitivity:
         return same_jobs and number in base and number in chosen
 
     def as_json(self) -> dict[str, Any]:
-        """Return the ranges and the flips for a JSON file. None stands for infinity."""
+        """Return the chosen numbers, the ranges and the flips for a JSON file. None stands for infinity."""
+        chosen = {name: {number: _finite(value) for number, value in each.items()} for name, each in self.base.items()}
         ranges = {
             name: {number: [_plain(extreme) for extreme in self.range(name, number)] for number in numbers}
             for name, numbers in self.base.items()
         }
         flips = [flip._asdict() | {"choice": str(flip.choice)} for flip in self.flips()]
-        return {"choices": [str(choice) for choice in self.alternatives], "ranges": ranges, "flips": flips}
+        choices = [str(choice) for choice in self.alternatives]
+        return {"choices": choices, "chosen": chosen, "ranges": ranges, "flips": flips}
 
 
 def measure_sensitivity(
@@ -135,5 +137,8 @@ def _numbers(rehearsal: Rehearsal, entitled: Rehearsal | None) -> Numbers:
 
 
 def _plain(extreme: Extreme) -> dict[str, Any]:
-    number = None if extreme.number == float("inf") else extreme.number
-    return {"number": number, "choice": str(extreme.choice) if extreme.choice else None}
+    return {"number": _finite(extreme.number), "choice": str(extreme.choice) if extreme.choice else None}
+
+
+def _finite(number: float) -> float | None:
+    return None if number == float("inf") else number

@@ -5,18 +5,20 @@ from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from operator import mul
 
 from fairlane.rehearsal.arrays import Integers, multiply, np, sum_by, to_array, to_small
 from fairlane.rehearsal.lanes import Lane, LaneKey, competing_uses, compute_lanes, order_by, ready_times
 from fairlane.rehearsal.results import SHORTEST_RUN, Backlog, ShareResult, Wait
 from fairlane.rehearsal.timeline import (
+    EVER,
     Span,
     Spans,
     Timeline,
     as_spans,
     count_lists,
+    highest,
     intersect_spans,
     list_spans,
     sum_timelines,
@@ -33,8 +35,8 @@ class Statistics:
     Args:
         trace: Jobs that were submitted.
         record: Runs and states of the jobs.
-        capacity: Capacity of the queue by capacity unit.
-        steps: Entitlements of the shares that have some, in each span of time.
+        capacity_steps: Capacity by capacity unit from each second on, in the order of time.
+        entitlements: Entitlements of the shares that have some, for each of the capacity steps.
         window: Seconds from the first to the last submission.
         stop_seconds: Number of seconds for which a preempted run holds its capacity.
     """
@@ -43,23 +45,27 @@ class Statistics:
         self,
         trace: Trace,
         record: Record,
-        capacity: Mapping[str, int],
-        steps: Sequence[tuple[Span, Allotment]],
+        capacity_steps: Sequence[tuple[int, Mapping[str, int]]],
+        entitlements: Sequence[Allotment],
         window: Span,
         stop_seconds: int,
     ) -> None:
         self._trace = trace
         self._record = record
-        self._steps = steps
+        self._entitlements = entitlements
         self._stop_seconds = stop_seconds
         self._window = window
         self._runs = to_array(record.rows)
+        capacity = capacity_steps[0][1]
         (first, *_) = capacity
         units = [unit if unit in capacity else first for unit in trace.instance_types]
+        self._steps = list(pairwise([EVER[0], *(second for second, _ in capacity_steps[1:]), EVER[1]]))
         entitled = {
-            (share, index): [(span, allotment[name].get(unit, 0)) for span, allotment in steps]
+            (share, index): [
+                (span, allotment[name].get(unit, 0)) for span, allotment in zip(self._steps, entitlements, strict=True)
+            ]
             for share, name in enumerate(trace.share_names)
-            if name in steps[0][1]
+            if name in entitlements[0]
             for index, unit in enumerate(units)
         }
         self.lanes: Mapping[LaneKey, Lane]
@@ -94,7 +100,7 @@ class Statistics:
         )
 
     def competing_uses(self, other: "Statistics") -> list[tuple[float, float]]:
-        """Return the use and the entitlement of each lane that competed, with the entitlements of another rehearsal."""
+        """Return the use and the entitlement of lanes that competed, with the entitlements of another rehearsal."""
         entitled = {key: lane.entitlement for key, lane in other.lanes.items()}
         return competing_uses(
             {key: replace(lane, entitlement=entitled.get(key, ())) for key, lane in self.lanes.items()}
@@ -113,6 +119,10 @@ class Statistics:
         runs = runs[np.isin(self._shares[self._runs[runs]], self._indexes_of(names))]
         stops: list[int] = to_array(self._record.stops)[runs].tolist()
         return stops
+
+    def at_least_in_use(self, limit: Timeline) -> Timeline:
+        """Return a capacity over time, with runs that go on above it."""
+        return highest(limit, self._use)
 
     def work(self) -> dict[str, int]:
         """Return the instance-seconds of work of the jobs that ran, by share."""
@@ -135,7 +145,7 @@ class Statistics:
             slowdown=math.fsum(slowdowns.tolist()) / started if started else None,
             preemptions=self._sum(self._stops, shares),
             lost=self._sum(self._lost, shares),
-            stopping=self._sum(self._preempted_units, shares) * self._stop_seconds,
+            stopping=self._sum(self._stopped_units, shares) * self._stop_seconds,
             entitlement=entitlement,
             use=use,
             backlog=Backlog(
@@ -146,13 +156,13 @@ class Statistics:
 
     def _entitlement(self, name: str) -> float | None:
         """Return the mean entitlement of a share over the window, on all instance types together."""
-        if not self._steps[0][1].get(name):
+        if name not in self._entitlements[0]:
             return None
-        totals = [sum(allotment[name].values()) for _, allotment in self._steps]
-        if len(totals) == 1 or not len(self._jobs):
+        totals = [sum(allotment[name].values()) for allotment in self._entitlements]
+        if len(totals) == 1 or not len(self._trace):
             return totals[0]
-        within = as_spans([self._window])
-        seconds = [total_seconds(intersect_spans(as_spans([span]), within)) for span, _ in self._steps]
+        window = as_spans([self._window])
+        seconds = [total_seconds(intersect_spans(as_spans([step]), window)) for step in self._steps]
         return math.fsum(map(mul, totals, seconds)) / sum(seconds)
 
     def _waits_and_slowdowns(self, shares: Sequence[int]) -> tuple[Integers, Integers]:
@@ -214,7 +224,7 @@ class Statistics:
 
     @cached_property
     def _stopped_runs(self) -> Integers:
-        """Numbers of the runs that were stopped, also because their capacity ended."""
+        """Numbers of the runs that were stopped."""
         return np.flatnonzero(np.isin(to_array(self._record.interrupted), (STOPPED_RUN, KILLED_RUN)))
 
     def _count_jobs(self) -> None:
@@ -223,12 +233,13 @@ class Statistics:
         self._jobs = self._count(slice(None))
         self._started = self._count(self._ran)
         self._failed = self._count(to_array(record.states) == FAILED)
-        self._stops = self._count(self._runs[self._stopped_runs])
+        stopped = self._runs[self._stopped_runs]
+        self._stops = self._count(stopped)
         preempted = self._runs[to_array(record.interrupted) == STOPPED_RUN]
-        self._preempted_units = self._add(preempted, units[preempted])
+        self._stopped_units = self._add(preempted, units[preempted])
         lost = to_array([*record.lost])
         self._lost = self._add(lost, np.array([*record.lost.values()], object))
-        _, end = self._window
+        end = self._window[1]
         late = np.flatnonzero(to_array(record.stops) > end)
         rows, starts, stops = self._runs[late], to_array(record.starts)[late], to_array(record.stops)[late]
         seconds = multiply(units[rows], stops - np.maximum(starts, end))
@@ -237,3 +248,13 @@ class Statistics:
         self._left_seconds = self._add(rows, seconds)
         found, places = np.unique(rows, return_inverse=True)
         self.remaining = dict(zip(found.tolist(), sum_by(places, seconds, len(found)), strict=True))
+
+
+def total_over_time(steps: Sequence[tuple[int, Mapping[str, int]]]) -> Timeline:
+    """Return the capacity of all units together over time."""
+    changes: dict[int, int] = {}
+    before = 0
+    for second, limits in steps:
+        changes[second] = sum(limits.values()) - before
+        before = sum(limits.values())
+    return Timeline(changes)

@@ -13,7 +13,8 @@ Span: TypeAlias = tuple[int, int]
 Spans: TypeAlias = Integers
 """Sorted disjoint spans: an array with a row for each span, its start and its stop."""
 
-_EVER: Final = 1 << 62
+EVER: Final[Span] = (-(1 << 62), 1 << 62)
+"""Span of all seconds."""
 
 
 class Timeline:
@@ -97,9 +98,10 @@ class Timeline:
         if not len(self):
             return 0, width
         at = self._sums_until(self._times)
-        sums = (self._sums_until(self._times + width) - at, at - self._sums_until(self._times - width))
-        starts = np.stack((self._times, self._times - width), axis=1).ravel()
-        start = int(starts[np.argmax(np.stack(sums, axis=1))])
+        after = self._sums_until(self._times + width) - at
+        before = at - self._sums_until(self._times - width)
+        step, is_before = divmod(int(np.stack((after, before), axis=1).argmax()), 2)
+        start = int(self._times[step]) - is_before * width
         return start, start + width
 
     def spans_at_least(self, minimum: int) -> Spans:
@@ -115,12 +117,12 @@ class Timeline:
 
     def spans_below(self, number: int, within: Spans) -> Spans:
         """Return the parts of the spans in `within` in which the value is below `number`."""
-        high = self.spans_at_least(number) if number > 0 else to_array([[-_EVER, _EVER]])
-        edges = np.concatenate(([-_EVER], high.ravel(), [_EVER])).reshape(-1, 2)
+        high = self.spans_at_least(number) if number > 0 else to_array([EVER])
+        edges = np.concatenate((EVER[:1], high.ravel(), EVER[1:])).reshape(-1, 2)
         return intersect_spans(within, edges[edges[:, 0] < edges[:, 1]])
 
     def _values_at(self, times: Integers) -> Integers:
-        """Return the values at each of `times`."""
+        """Return the values at seconds."""
         return np.append(self._values, 0)[np.searchsorted(self._times, times, side="right") - 1]
 
     def _sums_until(self, times: Integers) -> Integers:

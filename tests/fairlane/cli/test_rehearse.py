@@ -1,6 +1,7 @@
 """Output and errors of `fairlane rehearse` and `fairlane trace`."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 
 from fairlane.cli import main
 from fairlane.rehearsal import read_trace
+from fairlane.rehearsal.report.table import duration
 from tests.support import REPOSITORY
 
 EXAMPLE = REPOSITORY / "environments" / "example.yaml"
@@ -171,9 +173,20 @@ def test_sensitivity_names_the_choices_on_which_the_order_depends(run: Run) -> N
     assert highest["choice"] is None
     assert lowest["number"] < 500 < highest["number"]
     assert {"head_of_line=skip", "victims=newest", "stop_seconds=0", "unrunnable=block"} <= set(result["choices"])
-    out = run("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv", *arguments)[1]
+    files = ("--html", "report.html", "--json", "numbers.json")
+    out = run("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv", *arguments, *files)[1]
     assert "other choices, one at a time" in out
     assert "head_of_line=skip" in out
+    table = re.search(r'<div class="numbers ranges">(.*?)</table>', Path("report.html").read_text(), re.DOTALL)
+    assert table is not None
+    lines = [re.findall(r"<td>(.*?)</td>", row) for row in table[1].split("<tr")[2:]]
+    assert [row[0] for row in lines if row[0]] == ["training-p4", "with fifo"]
+    shown = [row[2:] for row in lines if row[1] == "mean wait"]
+    numbers = json.loads(Path("numbers.json").read_text())["sensitivity"]
+    for name, cells in zip(["training-p4", "with fifo"], shown, strict=True):
+        extremes = [(duration(each["number"]), each["choice"] or "") for each in numbers["ranges"][name]["wait_mean"]]
+        expected = [duration(numbers["chosen"][name]["wait_mean"]), *(cell for each in extremes for cell in each)]
+        assert cells == expected
 
 
 def test_the_sensitivity_of_lost_work_is_in_gpu_hours(run: Run) -> None:

@@ -18,6 +18,7 @@ from fairlane.rehearsal.report.charts import (
     use_chart,
     waits_chart,
 )
+from fairlane.rehearsal.report.sensitivity import HEADINGS, sensitivity_notes, sensitivity_rows, sensitivity_title
 from fairlane.rehearsal.report.summary import (
     Numbers,
     RehearsalSummary,
@@ -27,6 +28,7 @@ from fairlane.rehearsal.report.summary import (
 )
 from fairlane.rehearsal.report.table import NO_SHARE, columns, duration, others_label, rows
 from fairlane.rehearsal.results import ShareResult
+from fairlane.rehearsal.sensitivity import Sensitivity
 from fairlane.rehearsal.timeline import sum_timelines
 from fairlane.scheduling import NUM_INSTANCES
 
@@ -45,6 +47,8 @@ def render_report(
     title: str,
     all_shares: bool = False,
     groups: Mapping[str, Sequence[str]] = _ONE_GROUP,
+    sensitivity: Sensitivity | None = None,
+    gpus: float | None = 1,
 ) -> str:
     """Render rehearsals as an HTML page: the answer, a chart of all rehearsals, the table, and charts of each.
 
@@ -56,6 +60,9 @@ def render_report(
         title: Title of the page.
         all_shares: True for a row for each share. Default: the ten largest, and all others together.
         groups: Names of the rehearsals of each queue, by its name. Default: all are of one queue.
+        sensitivity: Result of `measure_sensitivity` for the same rehearsals, for a table below the other one. Default:
+            no table.
+        gpus: GPUs of one unit of the capacity, for this table. None if they are unknown or differ. Default: 1.
 
     Returns:
         HTML text.
@@ -83,7 +90,24 @@ def render_report(
         header=_HEADER,
         columns=columns(summary),
         rows=[*rows(summary, all_shares=all_shares)],
+        sensitivity=_Ranges.of(sensitivity, gpus) if sensitivity else None,
     )
+
+
+@dataclass(frozen=True)
+class _Ranges:
+    """Table of the sensitivity of rehearsals."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str]
+
+    @classmethod
+    def of(cls, sensitivity: Sensitivity, gpus: float | None) -> "_Ranges":
+        title = sensitivity_title(sensitivity)
+        notes = [*sensitivity_notes(sensitivity, gpus)]
+        return cls(f"{title[0].upper()}{title[1:]}", HEADINGS, [*sensitivity_rows(sensitivity, gpus)], notes)
 
 
 def report_page(
@@ -95,6 +119,7 @@ def report_page(
     rows: list[list[str]],
     answer: str = "",
     overview: Sequence[Chart] = (),
+    sensitivity: _Ranges | None = None,
 ) -> str:
     """Return the page of a table and of sections with texts and charts as HTML text.
 
@@ -106,6 +131,7 @@ def report_page(
         rows: Rows of the table.
         answer: Sentence below the title. Default: none.
         overview: Charts above the table. Default: none.
+        sensitivity: Table of ranges below the table. Default: none.
     """
     groups = {"all": overview} | {str(number): charts for number, (_, _, charts) in enumerate(sections)}
     figures = {
@@ -125,6 +151,7 @@ def report_page(
         columns=columns,
         rows=rows,
         sections=sections,
+        sensitivity=sensitivity,
     )
 
 

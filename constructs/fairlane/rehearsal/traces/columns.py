@@ -89,7 +89,7 @@ class ColumnReader:
         bad = {index for index, cells in enumerate(chunk.cells) if len(cells) != width}
         cells = [[""] * width if index in bad else row for index, row in enumerate(chunk.cells)] if bad else chunk.cells
         columns = dict(zip(chunk.header, zip(*cells, strict=True), strict=True))
-        if any(any(columns.get(name, ())) for name in _RARE):
+        if any(any(columns.get(name, ())) for name in _RARE) or self._have_nodes(columns):
             return False
         self._reader.columns |= dict.fromkeys(chunk.header)
         numbers = self._numbers(columns, bad, len(cells))
@@ -109,6 +109,10 @@ class ColumnReader:
             texts = {name: [*compress(column, good)] for name, column in texts.items()}
         self.jobs.extend(numbers, {name: texts[name] for name in TEXTS}, texts["name"])
         return True
+
+    def _have_nodes(self, columns: Mapping[str, _Column]) -> bool:
+        """Return True if jobs of containers have a number of instances, which is their number of nodes."""
+        return self._reader.unit == "gpus" and not any(columns.get("gpus", ())) and any(columns.get("instances", ()))
 
     @staticmethod
     def _set(numbers: Mapping[str, list[int]], texts: Mapping[str, list[str]], index: int, job: Job) -> bool:
