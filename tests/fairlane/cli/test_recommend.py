@@ -29,7 +29,7 @@ queues:
     capacity: 24
     scheduling: {policy: fifo}
 """
-SHORT = ["--trials", "12", "--seconds", "1e6", "--bootstrap", "3", "--seed", "1"]
+SHORT = ["--trials", "7", "--seconds", "1e6", "--bootstrap", "2", "--seed", "1"]
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,7 @@ def test_the_winner_is_printed_as_yaml_that_an_environment_file_takes(capsys: py
     result = json.loads(Path("result.json").read_text())
     assert printed["scheduling"] == result["found"]["scheduling"]
     assert result["better"] is True
-    assert result["policies"] == 13
+    assert result["policies"] == 8
     data = YAML(typ="safe").load(FILE)
     data["queues"]["training"] |= printed
     with Path("team.yaml").open("w") as file:
@@ -101,7 +101,7 @@ def test_bad_rows_are_left_out_and_counted(capsys: pytest.CaptureFixture[str]) -
 def test_no_better_policy_is_said_plainly(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("training", "--where", "a.p95<1s") == 0
     out, _ = capsys.readouterr()
-    assert "No better than what you have: on the first part of the trace, none of 13 policies keeps a.p95<1s." in (
+    assert "No better than what you have: on the first part of the trace, none of 8 policies keeps a.p95<1s." in (
         " ".join(out.split())
     )
     assert "Policies without a better one" not in out

@@ -34,7 +34,7 @@ TWO = trace(a=BUSY, b=RARE)
 
 
 def found(policy: SchedulingPolicy, jobs: Trace = TWO, **options: Any) -> Recommendation:
-    settings: dict[str, Any] = {"capacity": 24, "trials": 20, "seconds": 1e6, "bootstrap": 8, "seed": 1}
+    settings: dict[str, Any] = {"capacity": 24, "trials": 8, "seconds": 1e6, "bootstrap": 4, "seed": 1}
     return recommend(policy, jobs, **settings | options)
 
 
@@ -53,7 +53,7 @@ def test_wrong_weights_are_found_and_better_ones_recommended() -> None:
     assert policy.weight_factors["b"] / policy.weight_factors["a"] < 50
     comparison = recommendation.held_out["worst-p95"]
     assert comparison.found < comparison.given
-    assert comparison.traces == 8
+    assert comparison.traces == 4
     assert comparison.better > 9 * comparison.worse
     _, held_out = split(TWO, 0.5)
     for each, number in ((recommendation.given.policy, comparison.given), (policy, comparison.found)):
@@ -75,7 +75,7 @@ def test_equal_shares_get_equal_weights(weights: dict[str, float]) -> None:
     assert 0.5 < policy.weight_factors["a"] / policy.weight_factors["b"] < 2
 
 
-@pytest.mark.parametrize(("seed", "bootstrap"), [(3, 0), (4, 12)])
+@pytest.mark.parametrize(("seed", "bootstrap"), [(3, 0), (4, 4)])
 def test_a_policy_that_is_best_by_chance_is_not_recommended(seed: int, bootstrap: int) -> None:
     """The given weights are the best ones. Others are better on the first part, and then worse or seldom better."""
     recommendation = found(FairShare({"a": 1, "b": 1}), equal_shares(seed), trials=25, bootstrap=bootstrap, seed=seed)
@@ -91,7 +91,7 @@ def test_a_policy_that_is_best_by_chance_is_not_recommended(seed: int, bootstrap
 
 def test_wrong_quotas_are_found_and_better_ones_recommended() -> None:
     """The busy share owns 4 of 24 instances and borrows none."""
-    recommendation = found(quotas(a=4, b=20), trace(a=BUSY, b=RARE), capacity={P4: 24}, objective="mean-wait")
+    recommendation = found(quotas(a=4, b=20), capacity={P4: 24}, objective="mean-wait")
     assert recommendation.is_better
     policy = recommendation.found.policy
     assert isinstance(policy, QuotaManagement)
@@ -107,15 +107,15 @@ def test_where_all_policies_are_alike_none_is_recommended() -> None:
 
 
 def test_the_same_seed_finds_the_same() -> None:
-    first, second = (found(FairShare({"a": 1, "b": 9}), trials=6, bootstrap=3) for _ in range(2))
+    first, second = (found(FairShare({"a": 1, "b": 9}), trials=3, bootstrap=2) for _ in range(2))
     assert first == second
-    assert len(first.candidates) == 7
-    assert found(FairShare({"a": 1, "b": 9}), trials=6, bootstrap=3, seed=2) != first
+    assert len(first.candidates) == 4
+    assert found(FairShare({"a": 1, "b": 9}), trials=3, bootstrap=2, seed=2) != first
 
 
 def test_a_policy_under_which_jobs_never_run_is_not_found() -> None:
     jobs = Trace.of([*trace(a=RARE), *trace(b=Load(jobs_per_day=6, instances=12, run=hours(2)))])
-    recommendation = found(quotas(a=8, b=16), jobs, capacity={P4: 24}, trials=15)
+    recommendation = found(quotas(a=8, b=16), jobs, capacity={P4: 24}, trials=15, bootstrap=0)
     assert recommendation.found.never_ran == 0
     assert any(candidate.never_ran for candidate in recommendation.candidates)
     assert all(candidate.never_ran == 0 for candidate in recommendation.frontier)
@@ -142,7 +142,7 @@ def test_a_share_keeps_its_minimum() -> None:
 
 
 def test_no_policy_of_the_frontier_is_beaten_in_both_measures() -> None:
-    recommendation = found(quotas(a=12, b=12), capacity={P4: 24}, trials=25, bootstrap=0)
+    recommendation = found(quotas(a=12, b=12), capacity={P4: 24}, trials=12, bootstrap=0)
     points = [(each.measures["mean-wait"], each.measures["lost-gpu-hours"]) for each in recommendation.candidates]
     best = {
         point
@@ -157,7 +157,7 @@ def test_no_policy_is_recommended_that_breaks_a_constraint_on_the_first_part() -
     quiet = [Job(share=share, submit=29 * 86_400 + 7200 * row, run=60) for row in range(300) for share in "ab"]
     slow = Constraint.parse("a.p95<1s")
     jobs = Trace.of([*TWO, *quiet])
-    recommendation = found(FairShare({"a": 1, "b": 500}), jobs, constraints=[slow], trials=5, hold_out=0.4)
+    recommendation = found(FairShare({"a": 1, "b": 500}), jobs, constraints=[slow], trials=5, hold_out=0.4, bootstrap=0)
     assert recommendation.broken == []
     assert recommendation.found is recommendation.given
     assert not recommendation.is_better
@@ -185,7 +185,9 @@ def test_a_policy_that_breaks_a_constraint_later_is_not_recommended() -> None:
 def test_a_policy_under_which_later_jobs_never_run_is_not_recommended() -> None:
     """The jobs that the search sees are small, and a later one needs all instances of its share."""
     large = Job(share="b", submit=TWO.submits[-1], run=60, instances=20)
-    recommendation = found(quotas(a=4, b=20), Trace.of([*TWO, large]), capacity={P4: 24}, objective="mean-wait")
+    recommendation = found(
+        quotas(a=4, b=20), Trace.of([*TWO, large]), capacity={P4: 24}, objective="mean-wait", bootstrap=0, trials=20
+    )
     assert (recommendation.never_ran.given, recommendation.never_ran.found) == (0, 1)
     assert recommendation.held_out["mean-wait"].found < recommendation.held_out["mean-wait"].given
     assert not recommendation.is_better
