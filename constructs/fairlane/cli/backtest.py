@@ -37,6 +37,7 @@ def _back_test(arguments: argparse.Namespace) -> int:
     from fairlane.rehearsal.backtest import back_test
     from fairlane.rehearsal.backtest.report import COLUMNS, lines, render_page, table_rows, to_json
     from fairlane.rehearsal.report.table import text_table
+    from fairlane.rehearsal.several_queues import sharing_advice
 
     queue = read_queue(arguments.environment, arguments.queue)
     trace = read_trace(arguments.trace, unit=queue.unit, gpus_per_instance=queue.gpus_per_instance, policy=queue.policy)
@@ -48,7 +49,7 @@ def _back_test(arguments: argparse.Namespace) -> int:
     write_rehearsal(
         arguments,
         text_table(COLUMNS, [*table_rows(test)]),
-        [*trace.advice, *lines(test)],
+        [*trace.advice, *sharing_advice(arguments.queue, {arguments.queue: queue}), *lines(test)],
         to_json(test),
         lambda: render_page(test, trace, title=title),
     )

@@ -68,6 +68,7 @@ def _recommend(arguments: argparse.Namespace) -> int:
         to_yaml,
     )
     from fairlane.rehearsal.report.table import text_table
+    from fairlane.rehearsal.several_queues import sharing_advice
 
     constraints, keep = _constraints(arguments.where, arguments.keep)
     queue = read_queue(arguments.environment, arguments.queue)
@@ -85,6 +86,7 @@ def _recommend(arguments: argparse.Namespace) -> int:
             seconds=arguments.seconds,
             trials=arguments.trials,
             seed=arguments.seed,
+            largest_instance=queue.largest_instance,
             progress=show,
         )
     gpus = 1 if queue.unit == "gpus" else queue.gpus_per_instance or 1
@@ -96,7 +98,7 @@ def _recommend(arguments: argparse.Namespace) -> int:
     if frontier := [*frontier_rows(found, gpus=gpus)]:
         notes += ["Policies without a better one in both, on the first part of the trace:"]
         notes += [text_table(FRONTIER_COLUMNS, frontier, left=(0, 2))]
-    notes += trace.advice
+    notes += [*trace.advice, *sharing_advice(arguments.queue, {arguments.queue: queue})]
     title = f"{arguments.queue} with {arguments.trace}"
     write_rehearsal(
         arguments,

@@ -167,7 +167,9 @@ def _setup(name: str, region: RegionModel, users: Mapping[str, Sequence[str]]) -
     merged: dict[Sequence[str], list[str]] = {}
     for key in environments:
         merged.setdefault(users[key], []).append(key)
-    capacity = {" and ".join(keys): sum(_max_gpus(environments[key]) or 0 for key in keys) for keys in merged.values()}
+    capacity = {
+        " and ".join(sorted(keys)): sum(_max_gpus(environments[key]) or 0 for key in keys) for keys in merged.values()
+    }
     types = [name for environment in environments.values() for name in environment.instance_types]
     sizes = {instance.gpus if (instance := gpu_instance_type(name)) else None for name in types}
     known = [size for size in sizes if size is not None]

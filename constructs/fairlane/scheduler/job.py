@@ -97,14 +97,6 @@ class Job:
         yield from wrong or order_problems(self.submit, self.started, self.stopped)
         yield from self._special_problems()
 
-    @property
-    def _is_special(self) -> bool:
-        """True if the job has a value that few jobs have."""
-        return not (
-            self.attempts is self.fails_after is self.fails is self.nodes is None
-            and not (self.after or self.instance_types)
-        )
-
     def _special_problems(self) -> Iterator[Problem]:
         """Yield the problems of values that few jobs have."""
         yield from check_text(("queue",), self.queue, lambda _: True, "a text")
@@ -140,7 +132,13 @@ class Job:
                 )
             )
             and type(self.queue) is str
-            and not (self._is_special and any(self._special_problems()))
+            and (
+                (
+                    self.attempts is self.fails_after is self.fails is self.nodes is None
+                    and not (self.after or self.instance_types)
+                )
+                or not any(self._special_problems())
+            )
         )
 
 
@@ -280,7 +278,11 @@ class Trace(Sequence[Job]):
         self.priorities.extend([job.priority for job in jobs])
         self.checkpoints.extend([_NO_CHECKPOINT if job.checkpoint is None else job.checkpoint for job in jobs])
         self.shares.extend([shares.setdefault(job.share, len(shares)) for job in jobs])
-        special = [(row, job) for row, job in enumerate(jobs) if job._is_special]
+        special = [
+            (row, job)
+            for row, job in enumerate(jobs)
+            if not (job.attempts is job.fails_after is job.nodes is None) or job.after or job.instance_types
+        ]
         units = [job.instance_type for job in jobs]
         for row, job in special:
             units[row] = job.instance_types[0] if job.instance_types else job.instance_type

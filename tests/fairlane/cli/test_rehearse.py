@@ -218,7 +218,7 @@ def test_gpus_of_training_jobs_are_rounded_up_to_instances(run: Run) -> None:
 
 
 def test_a_queue_of_containers_counts_gpus(run: Run) -> None:
-    Path("jobs.csv").write_text("submit,share,gpus,run\n0,production,90,3600\n0,research,7,3600\n")
+    Path("jobs.csv").write_text("submit,share,gpus,run,nodes\n0,production,90,3600,30\n0,research,7,3600,2\n")
     result = rehearse(run, queue="gpu-g5")["rehearsals"]["gpu-g5"]  # the compute environments have 32 and 64
     assert result["total"]["wait_seconds"]["max"] == 3600
     Path("jobs.csv").write_text("submit,share,instances,run\n0,production,2,3600\n")
@@ -464,3 +464,72 @@ def test_resampled_traces_in_which_no_job_runs_have_no_numbers(run: Run) -> None
 def test_a_wrong_number_of_resampled_traces_is_refused(run: Run, number: int) -> None:
     message = f"--bootstrap: got {number}, allowed: a whole number, 1 to 1000"
     assert message in rehearse_error(run, "--bootstrap", number)
+
+
+SHARED = """region: us-east-1
+account: "123456789012"
+service_environments: {shared: {capacity: 4}, other: {capacity: 4}}
+queues:
+  prod: {service_environment: shared, priority: 10, instance_type: ml.p5.48xlarge, scheduling: {policy: fifo}}
+  research:
+    service_environment: shared
+    instance_type: ml.p5.48xlarge
+    scheduling: {policy: fair-share, weight_factors: {a: 1, b: 2}}
+  sweeps: {service_environment: shared, scheduling: {policy: fifo}}
+"""
+QUEUE_JOBS = "queue,submit,run,instances,share\nresearch,0,60,4,a\nprod,0,60,4,\nresearch,0,60,2,b\n"
+
+
+def test_several_queues_are_compared_each_with_its_own_comparison(run: Run) -> None:
+    Path("env.yaml").write_text(SHARED)
+    Path("jobs.csv").write_text(QUEUE_JOBS)
+    options = ("--trace", "jobs.csv", "--against", "fifo", "--json", "result.json", "--html", "page.html")
+    code, out, err = run("rehearse", "env.yaml", "--queue", "prod", "--queue", "research", *options)
+    assert (code, err) == (0, "")
+    found = json.loads(Path("result.json").read_text())["rehearsals"]
+    assert list(found) == ["prod", "prod with fifo", "research", "research with fifo"]
+    assert found["prod"]["total"]["wait_seconds"]["max"] == 0
+    assert found["research"]["shares"]["a"]["wait_seconds"]["max"] == 60
+    for text in ("prod: the mean wait is 0 s in all", "research: the mean wait", "not rehearsed use the same"):
+        assert text in " ".join(out.split())
+        assert text in " ".join(Path("page.html").read_text().split())
+
+
+def test_a_queue_whose_environment_others_use_gets_a_note(run: Run) -> None:
+    Path("env.yaml").write_text(SHARED)
+    Path("jobs.csv").write_text("submit,run,instances\n0,60,4\n")
+    found = rehearse(run, environment="env.yaml", queue="prod")["rehearsals"]["prod"]
+    assert found["advice"] == [
+        "queues that are not rehearsed use the same environments, as if they had no jobs: research, sweeps"
+    ]
+
+
+def test_capacity_changes_of_a_file(run: Run) -> None:
+    Path("capacity.csv").write_text("at,instance_type,capacity\n60,ml.p4d.24xlarge,60\n9000,ml.p4d.24xlarge,100\n")
+    options = ("--capacity", "capacity.csv", "--against", "fifo", "--html", "page.html")
+    found = rehearse(run, *options)["rehearsals"]
+    assert found["training-p4"]["capacity_over_time"] == [[0, 100], [60, 60], [9000, 100]]
+    assert found["with fifo"]["total"]["wait_seconds"]["max"] == 7200 - 600
+    assert "that changes 2 times" in Path("page.html").read_text()
+    Path("capacity.csv").write_text("at,capacity\n-5,3\n")
+    assert "line 2, at: got '-5', allowed: seconds, 0 or more" in rehearse_error(run, "--capacity", "capacity.csv")
+    assert "--seed: got -1" in rehearse_error(run, "--seed", -1)
+
+
+def test_options_of_one_queue_are_refused_for_several(run: Run) -> None:
+    Path("env.yaml").write_text(SHARED)
+    error = rehearse_error(
+        run, "--queue", "research", "--sensitivity", "--bootstrap", 3, environment="env.yaml", queue="prod"
+    )
+    for name in ("sensitivity", "bootstrap"):
+        assert f"--{name}: the option applies to one queue only: remove it" in error
+    Path("jobs.csv").write_text(QUEUE_JOBS.replace("queue", "other"))
+    error = rehearse_error(run, "--queue", "research", environment="env.yaml", queue="prod")
+    assert "queue: missing; use a column with this name, because several queues are rehearsed" in error
+
+
+@pytest.mark.parametrize("option", [("--capacity", "c.csv"), ("--seed", 1)])
+def test_capacity_and_seed_are_options_of_queues(option: tuple[Any, ...], run: Run) -> None:
+    code, _, err = run("rehearse", EXAMPLE, "--cluster", "x", "--trace", "jobs.csv", *option)
+    assert code == 1
+    assert f"{option[0]}: the option applies to queues only: remove it" in err

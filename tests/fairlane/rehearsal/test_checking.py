@@ -120,3 +120,8 @@ def test_fair_share_needs_share_identifiers() -> None:
     (problem,) = mistakes(FairShare({"a": 1}), Trace.of([Job(submit=0, run=1)]), capacity=4)
     sentence = "jobs without a share identifier cannot run with FairShare: give each job a share"
     assert problem == f"trace.share: {sentence} (row 0)"
+
+
+def test_shares_that_are_no_quota_shares_are_refused() -> None:
+    problems = mistakes(QuotaManagement("a"), Trace.of([Job(submit=0, run=1)]), capacity={UNIT: 1})  # type: ignore[arg-type]
+    assert any("QuotaShare" in problem for problem in problems)

@@ -243,3 +243,19 @@ def test_a_shift_by_whole_rankings_and_jobs_that_never_run_change_nothing(chance
     mixed = Trace.of([*jobs, *never])
     more = simulate(policy, mixed, capacity, strategies, capacity_changes=changes)
     assert [result for job, result in zip(mixed, more, strict=True) if job.name != "never"] == expected
+
+
+@given(CHANCE)
+@settings(max_examples=100)
+def test_use_is_work_lost_work_and_restarts_exactly(chance: Random) -> None:
+    jobs = random_special(chance, random_jobs(chance, "ab", 4, 8, 30, checkpoint=[None, 4], restart=[0]))
+    changes = [change for change in random_changes(chance, {NUM_INSTANCES: 4}, 90) if change.capacity >= 4]
+    changes = ordered([*changes, CapacityChange(at=2000, capacity=4, ends="kill")])
+    policy = chance.choice([Fifo(), FairShare({"a": 1, "b": 2})])
+    rehearsal = rehearse(policy, Trace.of(jobs), capacity=8, capacity_changes=changes)
+    pairs = list(zip(rehearsal.trace, rehearsal.outcomes, strict=True))
+    assert all(outcome.state != "waiting" for _, outcome in pairs)
+    worked = sum(job.run * job.instances for job, outcome in pairs if outcome.state == "succeeded")
+    assert rehearsal.total.use.integral([rehearsal.span]) == worked + rehearsal.total.lost
+    assert 0 <= rehearsal.utilization <= 1
+    assert 0 <= rehearsal.peak_utilization <= 1

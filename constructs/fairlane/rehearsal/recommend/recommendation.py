@@ -141,6 +141,7 @@ def recommend(
     trials: int | None = None,
     seed: int = 0,
     strategies: Strategies = _DEFAULTS,
+    largest_instance: int | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> Recommendation:
     """Search the settings of a policy for the lowest objective on the first part of a trace, and compare on the rest.
@@ -163,6 +164,7 @@ def recommend(
             time is enough. Default: no maximum.
         seed: Seed of the search and of the resampling, 0 to 4,294,967,295. Default: 0.
         strategies: Strategies of the rehearsals.
+        largest_instance: Number of units of the capacity on the largest instance, as in `rehearse`. Default: none.
         progress: Function that is called with a text and the number of rehearsals. Default: none.
 
     Raises:
@@ -179,7 +181,7 @@ def recommend(
     tuned, held_out = split(trace, hold_out)
 
     def run(candidate: SchedulingPolicy, jobs: Trace) -> Rehearsal:
-        return rehearse(candidate, jobs, capacity=capacity, strategies=strategies)
+        return rehearse(candidate, jobs, capacity=capacity, strategies=strategies, largest_instance=largest_instance)
 
     candidates: list[Candidate] = []
 

@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from fairlane._internal.checks import check_whole_number
 from fairlane.errors import ConfigurationError, Problem
-from fairlane.scheduler.job import Job, Trace
+from fairlane.scheduler.job import MAX_NODES, Job, Trace
 from fairlane.scheduling import NUM_INSTANCES
 
 _VCPUS: Final = frozenset({"VCPU", "cpu"})
@@ -33,6 +33,10 @@ class _Array(_Part):
     index: int | None = None
 
 
+class _Nodes(_Part):
+    num_nodes: int = Field(default=1, ge=1, le=MAX_NODES)
+
+
 class _Summary(_Part):
     """Summary of a job. Times are milliseconds since 1970."""
 
@@ -46,6 +50,7 @@ class _Summary(_Part):
     scheduling_priority: int = Field(default=0, ge=0, le=9999)
     capacity_usage: list[_Usage] = []
     array_properties: _Array | None = None
+    node_properties: _Nodes | None = None
 
     def reason_left_out(self) -> str:
         """Return the reason for which the job is not in the trace. Empty if it is."""
@@ -147,6 +152,7 @@ def _job(summary: _Summary, vcpus_per_gpu: int) -> Job:
         instance_type="" if counted else usage.capacity_unit,
         submit=summary.created_at // 1000,
         run=run,
+        nodes=summary.node_properties.num_nodes if summary.node_properties else None,
         name=summary.job_name,
         started=started,
         stopped=started + run,

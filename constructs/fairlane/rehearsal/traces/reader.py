@@ -132,7 +132,7 @@ class JobReader(RowReader[Job]):
             fails=cells.part("fails") if "fails" in cells else None,
             after=cells.texts("after") if "after" in cells else (),
             instance_types=instance_types,
-            nodes=cells.whole("nodes", 1, MAX_NODES) if "nodes" in cells else None,
+            nodes=self._nodes(cells),
             queue=queue,
             name=cells.text("name"),
             started=self._real_time(cells, "started"),
@@ -205,6 +205,14 @@ class JobReader(RowReader[Job]):
         if self.gpus_per_instance is None:
             return cells.refuse_relation(self.other_unit, self._conversion)
         return self.convert_size(cells.whole(self.other_unit, 1))
+
+    def _nodes(self, cells: Cells) -> int | None:
+        """Return the number of nodes. A job of containers with a number of instances has so many."""
+        if "nodes" in cells:
+            return cells.whole("nodes", 1, MAX_NODES)
+        counted = self._unit == "gpus" and self._unit not in cells and "instances" in cells
+        instances = cells.raw("instances") if counted else None
+        return min(instances, MAX_NODES) if isinstance(instances, int) and instances > 1 else None
 
     @property
     def _conversion(self) -> str:

@@ -344,3 +344,19 @@ def test_a_range_is_between_the_5th_and_the_95th_percentile() -> None:
     assert Range.of([*range(100, 0, -1)]) == Range(5, 95)
     assert Range.of([3]) == Range(3, 3)
     assert Range.of([3, 1, 2]) == Range(1, 3)
+
+
+def test_parts_and_resampled_traces_keep_the_dependencies_inside_them() -> None:
+    hour = 3600
+    jobs = [
+        Job(name=f"{number}", submit=number * hour // 2, run=60, after=(f"{number - 1}",) if number else ())
+        for number in range(20)
+    ]
+    trace = Trace.of(jobs)
+    for part in (*split(trace, 0.5), *resampled(trace, 5, 1)):
+        assert not any(part.problems())
+        assert {name for job in part for name in job.after} <= {job.name for job in part}
+    first, second = split(trace, 0.5)
+    assert (first[1].after, second[0].after, second[1].after) == (("0",), (), (second[0].name,))
+    for part in resampled(trace, 3, 2):
+        assert all(outcome.state == "succeeded" for outcome in rehearse(Fifo(), part, capacity=20).outcomes)

@@ -104,6 +104,7 @@ def test_the_keys_of_the_summary_are_stable() -> None:
         "strategies",
         "ec2_instances",
         "capacity",
+        "capacity_over_time",
         "seconds",
         "window_seconds",
         "utilization",

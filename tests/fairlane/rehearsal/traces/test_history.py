@@ -200,3 +200,9 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "0.json").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigurationError, match=r"0\.json: 1 problem"):
         read_history([tmp_path / "0.json"])
+
+
+def test_multi_node_jobs_have_their_nodes(tmp_path: Path) -> None:
+    job = container_job(vcpus=96, nodeProperties={"numNodes": 2})
+    (found,) = read(tmp_path, page(job), vcpus_per_gpu=12).jobs
+    assert (found.instances, found.nodes) == (8, 2)

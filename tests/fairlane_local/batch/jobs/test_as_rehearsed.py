@@ -60,6 +60,6 @@ def test_jobs_run_as_rehearsed(kind: str, examples: int) -> None:
             actual = driver.run(jobs, [0] * len(jobs))
         limits = {UNIT: capacity} if kind == "quota" else capacity
         expected = rehearse(policy, Trace.of(jobs), capacity=limits)
-        assert actual == [visible(outcome.state, outcome.runs) for outcome in expected.outcomes]
+        assert actual == [visible(outcome.state, [run[:3] for run in outcome.runs]) for outcome in expected.outcomes]
 
     check()
