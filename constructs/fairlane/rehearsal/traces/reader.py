@@ -210,7 +210,7 @@ class JobReader(RowReader[Job]):
         """Return the number of nodes. A job of containers with a number of instances has so many."""
         if "nodes" in cells:
             return cells.whole("nodes", 1, MAX_NODES)
-        counted = self._unit == "gpus" and self._unit not in cells and "instances" in cells
+        counted = self.unit == "gpus" and self.unit not in cells and "instances" in cells
         instances = cells.raw("instances") if counted else None
         return min(instances, MAX_NODES) if isinstance(instances, int) and instances > 1 else None
 
