@@ -178,9 +178,9 @@ def test_sensitivity_names_the_choices_on_which_the_order_depends(run: Run) -> N
     assert "head_of_line=skip" in out
     table = re.search(r'<div class="numbers ranges">(.*?)</table>', Path("report.html").read_text(), re.DOTALL)
     assert table is not None
-    rows = [re.findall(r"<td>(.*?)</td>", row) for row in table[1].split("<tr")[2:]]
-    assert [row[0] for row in rows if row[0]] == ["training-p4", "with fifo"]
-    shown = [row[2:] for row in rows if row[1] == "mean wait"]
+    found = [re.findall(r"<td>(.*?)</td>", row) for row in table[1].split("<tr")[2:]]
+    assert [row[0] for row in found if row[0]] == ["training-p4", "with fifo"]
+    shown = [row[2:] for row in found if row[1] == "mean wait"]
     numbers = json.loads(Path("numbers.json").read_text())["sensitivity"]
     for name, cells in zip(["training-p4", "with fifo"], shown, strict=True):
         extremes = [(duration(each["number"]), each["choice"] or "") for each in numbers["ranges"][name]["wait_mean"]]
