@@ -89,7 +89,10 @@ class ColumnReader:
         bad = {index for index, cells in enumerate(chunk.cells) if len(cells) != width}
         cells = [[""] * width if index in bad else row for index, row in enumerate(chunk.cells)] if bad else chunk.cells
         columns = dict(zip(chunk.header, zip(*cells, strict=True), strict=True))
-        if any(any(columns.get(name, ())) for name in _RARE) or self._have_nodes(columns):
+        in_nodes = (
+            self._reader.unit == "gpus" and not any(columns.get("gpus", ())) and any(columns.get("instances", ()))
+        )
+        if in_nodes or any(any(columns.get(name, ())) for name in _RARE):
             return False
         self._reader.columns |= dict.fromkeys(chunk.header)
         numbers = self._numbers(columns, bad, len(cells))
@@ -101,7 +104,7 @@ class ColumnReader:
         for index in sorted(bad - single.keys()):
             single[index] = self._job(chunk.row(index))
         for index, job in single.items():
-            if job is not None and not (job.is_plain() and self._set(numbers, texts, index, job)):
+            if job is not None and not (self._has_columns(job) and self._set(numbers, texts, index, job)):
                 return False
         if None in single.values():
             good = [single.get(index, True) is not None for index in range(len(cells))]
@@ -110,9 +113,10 @@ class ColumnReader:
         self.jobs.extend(numbers, {name: texts[name] for name in TEXTS}, texts["name"])
         return True
 
-    def _have_nodes(self, columns: Mapping[str, _Column]) -> bool:
-        """Return True if jobs of containers have a number of instances, which is their number of nodes."""
-        return self._reader.unit == "gpus" and not any(columns.get("gpus", ())) and any(columns.get("instances", ()))
+    @staticmethod
+    def _has_columns(job: Job) -> bool:
+        """Return True if there is a column for each value of a job."""
+        return job.is_plain() and not any(getattr(job, name) for name in _RARE)
 
     @staticmethod
     def _set(numbers: Mapping[str, list[int]], texts: Mapping[str, list[str]], index: int, job: Job) -> bool:
