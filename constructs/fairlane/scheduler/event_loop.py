@@ -127,15 +127,16 @@ class EventLoop:
             if rings:
                 changed |= self._ring(now)
             if self._next_submit <= now:
-                row = self._arrived
-                while row < len(submits) and submits[row] <= now:
+                row, number, next_submit = self._arrived, len(submits), now
+                while next_submit <= now:
                     if not unrunnable or row not in unrunnable or (blocks and not states[row]):
-                        scheduler = lanes[row].scheduler
+                        lane = lanes[row]
+                        scheduler = lane.scheduler
                         changed |= scheduler.group
-                        scheduler.arrive(lanes[row], row)
+                        scheduler.arrive(lane, row)
                     row += 1
-                self._arrived = row
-                self._next_submit = submits[row] if row < len(submits) else _NEVER
+                    next_submit = submits[row] if row < number else _NEVER
+                self._arrived, self._next_submit = row, next_submit
             if now % pass_seconds == 0:
                 for scheduler in passes:
                     if changed & scheduler.group or scheduler.due:
@@ -262,8 +263,9 @@ class EventLoop:
         record, jobs = self.record, self.jobs
         row = record.rows[run]
         lane = jobs.lanes[row]
+        scheduler = lane.scheduler
         self.environments[self._places.pop(run, 0) if self._places else 0].free += jobs.needs[row]
-        lane.scheduler.release(lane, run, row, now)
+        scheduler.release(lane, run, row, now)
         if self._instance_pool:
             self._instance_pool.give(jobs.needs[row] - record.interrupted[run], now)
         if self._outcomes and run in self._outcomes:
@@ -280,7 +282,7 @@ class EventLoop:
             record.states[row] = SUCCEEDED
         if self._listener:
             self._listener.stopped(jobs.id(row), outcome, now)
-        return lane.scheduler.group
+        return scheduler.group
 
     def _wait_again(self, row: int) -> None:
         lane = self.jobs.lanes[row]
