@@ -138,17 +138,18 @@ class EventLoop:
             if rings:
                 changed |= self._ring(now)
             if self._next_submit <= now:
-                row = self._arrived
-                while row < len(submits) and submits[row] <= now:
+                row, number, next_submit = self._arrived, len(submits), now
+                while next_submit <= now:
                     if held and row in held:
                         changed |= self._submit_held(row, now)
                     elif not unrunnable or row not in unrunnable or (blocks and not states[row]):
-                        scheduler = lanes[row].scheduler
+                        lane = lanes[row]
+                        scheduler = lane.scheduler
                         changed |= scheduler.group
-                        scheduler.arrive(lanes[row], row)
+                        scheduler.arrive(lane, row)
                     row += 1
-                self._arrived = row
-                self._next_submit = submits[row] if row < len(submits) else _NEVER
+                    next_submit = submits[row] if row < number else _NEVER
+                self._arrived, self._next_submit = row, next_submit
             if now % pass_seconds == 0:
                 for scheduler in passes:
                     if changed & scheduler.group or scheduler.due:
@@ -339,8 +340,9 @@ class EventLoop:
         record, jobs = self.record, self.jobs
         row = record.rows[run]
         lane = jobs.lanes[row]
+        scheduler = lane.scheduler
         self.environments[self._places.pop(run, 0) if self._places else 0].free += jobs.needs[row]
-        lane.scheduler.release(lane, run, row, now)
+        scheduler.release(lane, run, row, now)
         if self._instance_pool:
             interrupted = record.interrupted[run]
             lost = jobs.needs[row] if interrupted == KILLED_RUN else int(interrupted == STOPPED_RUN)
@@ -362,8 +364,8 @@ class EventLoop:
         if self._delays:
             self._delays.pop(run, None)
         if self._dependencies.waited_for and record.states[row]:
-            return lane.scheduler.group | self._settle(row, now)
-        return lane.scheduler.group
+            return scheduler.group | self._settle(row, now)
+        return scheduler.group
 
     def _wait_again(self, row: int) -> None:
         lane = self.jobs.lanes[row]

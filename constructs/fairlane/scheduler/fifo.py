@@ -39,15 +39,16 @@ class FifoScheduler(PlacementScheduler):
 
     def arrive(self, lane: Lane, row: int) -> None:
         """Add a waiting job."""
-        key, line = self._key(row), self._line(row)
-        if not line or key > line[-1]:
-            line.append(key)
-        else:
+        key = self._jobs.order[row] & _KEY_MASK
+        line = self._line(row) if self._skip else self._waiting[0]
+        if line and key < line[-1]:
             insort(line, key)
+        else:
+            line.append(key)
 
     def remove(self, lane: Lane, row: int) -> None:
         """Remove a waiting job."""
-        self._line(row).remove(self._key(row))
+        self._line(row).remove(self._jobs.order[row] & _KEY_MASK)
 
     def release(self, lane: Lane, run: int, row: int, now: int) -> None:
         """Do nothing, because the order of the jobs does not depend on runs."""
@@ -99,6 +100,3 @@ class FifoScheduler(PlacementScheduler):
         if size not in self._waiting:
             self._waiting[size] = deque()
         return self._waiting[size]
-
-    def _key(self, row: int) -> int:
-        return self._jobs.order[row] & _KEY_MASK

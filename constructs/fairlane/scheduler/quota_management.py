@@ -148,6 +148,7 @@ class Reservations:
         self.free = 0
         self._list: list[Reservation] = []
         self._by_run: dict[int, Reservation] = {}
+        self._completes = False
 
     def __iter__(self) -> Iterator[Reservation]:
         return iter(self._list)
@@ -155,7 +156,9 @@ class Reservations:
     def add(self, reservation: Reservation) -> None:
         """Add a reservation."""
         self._list.append(reservation)
-        self._by_run |= dict.fromkeys(reservation.stopping, reservation)
+        for run in reservation.stopping:
+            self._by_run[run] = reservation
+        self._completes |= not reservation.stopping
         self._count(reservation, 1)
 
     def remove(self, reservation: Reservation) -> None:
@@ -172,6 +175,7 @@ class Reservations:
             return
         self._count(reservation, -1)
         reservation.stopping.discard(run)
+        self._completes |= not reservation.stopping
         reservation.free_units = min(reservation.units, reservation.free_units + units)
         if lane is reservation.lane:
             reservation.added_units = min(reservation.units, reservation.added_units + units)
@@ -179,6 +183,9 @@ class Reservations:
 
     def complete(self) -> list[Reservation]:
         """Remove and return the reservations whose runs have stopped."""
+        if not self._completes:
+            return []
+        self._completes = False
         complete = [reservation for reservation in self._list if not reservation.stopping]
         for reservation in complete:
             self.remove(reservation)
@@ -377,7 +384,9 @@ class QuotaPool:
     def start(self, lane: QuotaLane, row: int, units: int, now: int) -> None:
         """Start a job."""
         priority = self._jobs.priorities[row]
-        lane.running.setdefault(priority, {})[self._loop.start(row, now, self._environment)] = row
+        if priority not in lane.running:
+            lane.running[priority] = {}
+        lane.running[priority][self._loop.start(row, now, self._environment)] = row
         lane.count_run(priority, units)
         lane.commit(units)
         self._free -= units
