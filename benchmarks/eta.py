@@ -10,7 +10,7 @@ import sys
 import time
 from random import Random
 
-import rehearsal_simpy
+from rehearsal_simpy import FairShare as FairShareInSimPy
 
 from fairlane.scheduling import FairShare
 from fairlane_client.eta.arrivals import Arrivals
@@ -67,9 +67,8 @@ def simpy_starts(state: State, times: RunTimes, number: int) -> list[int]:
     runs = [draws.draw(keys_of(job)) for job in jobs]
     jobs.reverse()
     runs.reverse()
-    cluster = rehearsal_simpy.FairShare(UNITS, [0] * len(jobs), runs, WEIGHTS, WINDOW, [job.share for job in jobs])
-    starts = {row: second for second, row in cluster.run()}
-    return [starts[row] for row in reversed(range(len(jobs)))]
+    cluster = FairShareInSimPy(UNITS, [0] * len(jobs), runs, WEIGHTS, WINDOW, [job.share for job in jobs])
+    return [second for _, second in sorted((row, second) for second, row in cluster.run())][::-1]
 
 
 def main() -> int:

@@ -256,6 +256,7 @@ class QuotaPool:
         self.idle = [0, 0]
         for lane in self._lanes:
             lane.change(by_name.get(lane.share), self.instance_type)
+            lane.outranked = False
         self._owning_lanes = [lane for lane in self._lanes if lane.quota and lane.enabled]
         self._borrowing_lanes = [lane for lane in self._lanes if lane.borrows and lane.enabled]
         for lane in self._owning_lanes:
