@@ -36,7 +36,7 @@ def use_chart(share: ShareComparison) -> Chart:
         }
         for name, use in (("real", share.real_use), ("rehearsed", share.rehearsed_use))
     ]
-    axis = {**AXIS, "gridcolor": "var(--line)", "tickformat": "~s", "rangemode": "tozero"}
+    axis = {**AXIS, "gridcolor": "var(--line)", "tickformat": ",.9~g", "rangemode": "tozero"}
     layout = chart_layout(xaxis=window.axis(), yaxis=axis, hovermode="x unified")
     legend = [
         Entry(label="real", color=_COLORS["real"], value=f"{share.use.real:,.1f} on average"),

@@ -277,7 +277,7 @@ def preemptions_chart(stops: Mapping[str, Sequence[int]], window: Window, colors
 
 
 def _values(suffix: str) -> Figure:
-    return {**AXIS, "gridcolor": "var(--line)", "tickformat": "~s", "ticksuffix": suffix}
+    return {**AXIS, "gridcolor": "var(--line)", "tickformat": ",.9~g", "ticksuffix": suffix}
 
 
 def _across(value: float) -> Figure:
