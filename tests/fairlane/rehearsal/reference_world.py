@@ -99,18 +99,26 @@ class World:
                 if job.submit == t and row in self.held and self.must_fail(row):
                     self.fail(row, t)
             for part in self.parts:
-                if changed or part.must_rank(t):
+                if isinstance(part, List) and (changed or part.must_rank(t)):
                     part.schedule(t)
-            pools = [part for part in self.parts if isinstance(part, Pool)]
-            moved: set[int] = set()
-            while changed and self.move_one(pools, moved, t):
-                for pool in pools:
-                    pool.schedule(t)
+            if changed:
+                self.schedule_pools([part for part in self.parts if isinstance(part, Pool)], t)
             for part in self.parts:
                 part.note_use(t)
             if t >= last and not any(part.running for part in self.parts):
                 return self.results
         raise AssertionError
+
+    def schedule_pools(self, pools: "Sequence[Pool]", t: int) -> None:
+        moved: set[int] = set()
+        while True:
+            before = -1
+            while before != self.number:  # a job that is preempted in a pool can start in one before it
+                before = self.number
+                for pool in pools:
+                    pool.schedule(t)
+            if not self.move_one(pools, moved, t):
+                return
 
     # Dependencies
 
