@@ -220,7 +220,7 @@ class World:
             for row in sorted(rows, key=lambda row: (-self.jobs[row].priority, self.jobs[row].submit, row)):
                 job = self.jobs[row]
                 skip = job.instances if self.strategies.head_of_line == "skip" else 0
-                if pool.unit in job.instance_types and any(other.can_run(row) for other in pools):
+                if pool.unit in job.instance_types and (self.blocks or any(other.can_run(row) for other in pools)):
                     firsts.setdefault((job.share, skip), row)
             found += [
                 (
