@@ -192,3 +192,12 @@ def test_a_job_that_a_time_limit_ends_loses_its_saved_work() -> None:
     assert (large.state, large.end, large.lost) == ("failed", 700, 100 * 4)
     assert small.first_start == 700
     assert rehearsal.total.use.integral([rehearsal.span]) == 10 + rehearsal.total.lost
+
+
+def test_progress_increases_over_runs_that_are_stopped() -> None:
+    jobs = Trace.of([Job(submit=n, run=500) for n in range(0, 1000, 2)])
+    changes = [CapacityChange(at=1800 + 200 * n, capacity=n % 2 * 200, ends="kill") for n in range(1, 7)]
+    reports: list[float] = []
+    rehearse(Fifo(), jobs, capacity=200, capacity_changes=changes, progress=reports.append)
+    assert reports == sorted(set(reports))
+    assert reports[-1] == 1
