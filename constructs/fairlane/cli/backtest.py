@@ -50,7 +50,11 @@ def _back_test(arguments: argparse.Namespace) -> int:
     )
     with show_progress() as show:
         test = back_test(
-            queue.policy, trace, capacity=queue.capacity, progress=lambda number: show("rehearsals", number)
+            queue.policy,
+            trace,
+            capacity=queue.capacity,
+            time_limit_actions=queue.time_limit_actions,
+            progress=lambda number: show("rehearsals", number),
         )
     title = f"{arguments.queue} with {arguments.trace}"
     write_rehearsal(

@@ -101,6 +101,7 @@ def compute_lanes(
     lanes = lanes.astype(np.uint16 if number <= _SHORT else np.int64)
     rows = np.ones(len(trace), np.bool_)
     rows[[*record.unrunnable, *record.held]] = False
+    rows[to_array(record.rows)] = True  # a job that ran, and that a lowered capacity can no longer hold
     waiting = _waiting(trace, record, lanes, rows).by_lane(number)
     used = _lanes_of_runs(trace, record, lanes)
     use = _use(trace, record, used)
@@ -132,10 +133,12 @@ def _waiting(trace: Trace, record: Record, lanes: Integers, can_run: Integers) -
     """Return the changes of the number of waiting jobs."""
     submits = ready_times(trace, record)
     rows, stops, states = to_array(record.rows), to_array(record.stops), to_array(record.states)
-    left = can_run & (states == WAITING)
+    gone = states == FAILED
+    gone[[*record.unrunnable]] = True
+    left = can_run & (states == WAITING) & ~gone
     stopped = to_array(record.interrupted) > 0
     failed = np.full(len(trace), -1)
-    ends = stopped & (states[rows] == FAILED)
+    ends = stopped & gone[rows]
     failed[rows[ends]] = stops[ends]
     more, less = np.ones(1, np.int8), -np.ones(1, np.int8)
     return _Changes.of(

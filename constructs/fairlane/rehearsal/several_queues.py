@@ -11,7 +11,7 @@ from fairlane.rehearsal.rehearsal import Rehearsal
 from fairlane.rehearsal.simulation import Options, SimulatedQueue, simulate
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Ec2Instances, Strategies
-from fairlane.scheduling import Capacity
+from fairlane.scheduling import Capacity, QuotaManagement
 from fairlane.scheduling.capacity import capacity_limits
 
 _DEFAULTS = Strategies()
@@ -127,6 +127,10 @@ def _queue_problems(
     for name in not_connected(own):
         sentence = f"the queue shares no environment with {next(iter(queues))}: rehearse it alone"
         yield Problem.relation(("queues", name), sentence)
+    for name, setup in queues.items():
+        if isinstance(setup.policy, QuotaManagement) and len(queues) + len(own[name]) > 2:
+            sentence = "a queue with QuotaManagement needs one environment that no other queue uses: rehearse it alone"
+            yield Problem.relation(("queues", name), sentence)
     for name, each in own.items():
         for key, capacity in each.items():
             if capacity != environments[key]:

@@ -83,16 +83,17 @@ def simulate(
         )
     engine.load(trace, trace.queue_names if len(queues) > 1 else next(iter(queues)))
     apart = engine.record.unrunnable | engine.record.held
+    progress = _increasing(options.progress) if options.progress else None
     engine.rank_origin = next((submit for row, submit in enumerate(trace.submits) if row not in apart), 0)
     for (second, limits), peak in zip(steps[1:], peaks[1:], strict=True):
-        _advance(engine, trace, options.progress, second)
+        _advance(engine, trace, progress, second)
         engine.set_environment(changing, _capacity(limits), peak=_capacity(peak))
         for change in options.capacity_changes:
             if change.second == second and change.ends == "kill":
                 engine.end_runs_above(changing, change.instance_type)
-    _advance(engine, trace, options.progress)
-    if options.progress:
-        options.progress(1.0)
+    _advance(engine, trace, progress)
+    if progress:
+        progress(1.0)
     record = engine.record
     record.last = max(max(record.stops, default=0), trace.submits[-1] if len(trace) else 0)
     return record
@@ -116,14 +117,25 @@ def _advance(engine: Engine, trace: Trace, progress: Callable[[float], None] | N
         engine.advance(to)
         return
     step = max(1, (trace.submits[-1] - trace.submits[0]) // 100)
-    reported = 0
     moment: int | None = engine.now
     while moment is not None and (to is None or engine.now < to):
         target = max(moment + 1, engine.now + step)
         moment = engine.advance(target if to is None else min(target, to))
         percent = engine.ended_runs * 100 // len(trace)
-        if reported < percent < 100:
-            reported = percent
+        if percent < 100:
             progress(percent / 100)
     if to is not None:
         engine.advance(to)
+
+
+def _increasing(progress: Callable[[float], None]) -> Callable[[float], None]:
+    """Return a function that reports a part only if it is larger than all parts before."""
+    largest = 0.0
+
+    def report(part: float) -> None:
+        nonlocal largest
+        if part > largest:
+            largest = part
+            progress(part)
+
+    return report

@@ -263,9 +263,7 @@ class EventLoop:
             elif key in self.record.unrunnable and not self.record.states[key]:
                 lane = self.jobs.lanes[key]
                 lane.scheduler.remove(lane, key)
-                self.record.states[key] = FAILED
-                self.record.ended[key] = now
-                changed |= lane.scheduler.group | self._settle(key, now)
+                changed |= lane.scheduler.group | self._fail_waiting(key, now)
         return changed
 
     def _work_until_failure(self, row: int) -> int:
@@ -285,9 +283,12 @@ class EventLoop:
         return self._fail_waiting(row, now)
 
     def _fail_waiting(self, row: int, now: int) -> int:
-        """Fail a job that never ran, and return the groups of the queues that change."""
-        self.record.states[row] = FAILED
-        self.record.ended[row] = now
+        """Fail a job that waits, and return the groups of the queues that change. It loses the work that it saved."""
+        record, jobs = self.record, self.jobs
+        record.states[row] = FAILED
+        record.ended[row] = now
+        if saved := jobs.work[row] - jobs.remaining[row]:
+            record.lost[row] = record.lost.get(row, 0) + saved * jobs.needs[row]
         return self._settle(row, now)
 
     def _settle(self, row: int, now: int) -> int:

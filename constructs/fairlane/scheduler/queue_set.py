@@ -93,6 +93,7 @@ class QueueSet(EventLoop):
             for row, run in enumerate(jobs.last_run)
             if run != NO_RUN
             and not record.states[row]
+            and record.stops[run] > self.now  # it ends before the pass of this second
             and self._places.get(run, 0) == environment.index
             and jobs.lanes[row].scheduler.unit_of(jobs.lanes[row]) in ("", unit)
         ]
@@ -222,7 +223,11 @@ class QueueSet(EventLoop):
         if self.blocks:
             for row, lane in enumerate(jobs.lanes):
                 if lane.scheduler is scheduler and not states[row] and jobs.last_run[row] == NO_RUN:
-                    (unrunnable.add if jobs.needs[row] > lane.largest else unrunnable.discard)(row)
+                    if jobs.needs[row] > lane.largest:
+                        unrunnable.add(row)
+                    else:
+                        unrunnable.discard(row)
+                        self.timers.pop(row, None)
             return
         for row in [row for row in scheduler.order(self.now) if jobs.needs[row] > jobs.lanes[row].largest]:
             scheduler.remove(jobs.lanes[row], row)

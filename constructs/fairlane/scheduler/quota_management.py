@@ -613,7 +613,10 @@ class QuotaScheduler(Scheduler):
 
     def remove(self, lane: QuotaLane, row: int) -> None:
         """Remove a waiting job."""
-        lane.pool.remove(lane, row)
+        if row in self._choice and not self.is_reserved(lane, row):
+            lane.pool.take(lane, row)  # it can wait in another heap next time
+        else:
+            lane.pool.remove(lane, row)
 
     def release(self, lane: QuotaLane, run: int, row: int, now: int) -> None:
         """Free the capacity of a run that ended."""
@@ -644,8 +647,8 @@ class QuotaScheduler(Scheduler):
                 self._schedule_pools(now)
 
     def _schedule_pools(self, now: int) -> None:
-        for pool in self._pools.values():
-            if pool.changed:
+        while changed := [pool for pool in self._pools.values() if pool.changed]:
+            for pool in changed:  # with `stop_seconds=0`, a job that is preempted here can wait in another pool
                 pool.schedule(now)
 
     def order(self, now: int) -> Iterator[int]:

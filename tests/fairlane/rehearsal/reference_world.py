@@ -13,7 +13,7 @@ from fairlane.scheduler.job import Job
 from fairlane.scheduler.options import Strategies
 from fairlane.scheduling import SchedulingPolicy
 from tests.fairlane.rehearsal.reference import Quotas
-from tests.fairlane.rehearsal.reference_lists import OneList, Result, Run
+from tests.fairlane.rehearsal.reference_lists import LONGEST_SETTLING, OneList, Result, Run
 
 NOTICE = 1800
 
@@ -51,8 +51,11 @@ class World:
         changes: Sequence[CapacityChange],
         strategies: Strategies,
         largest_instance: int | None = None,
+        time_limit: int | None = None,
     ) -> None:
-        self.jobs, self.strategies = jobs, strategies
+        self.jobs, self.strategies, self.time_limit = jobs, strategies, time_limit
+        self.blocks = strategies.unrunnable == "block" == strategies.head_of_line
+        self.cancelled_at: dict[int, int] = {}  # for each job that blocked others, the second of its time limit
         self.results = [Result() for _ in jobs]
         self.steps = steps_of(changes, limits)
         self.saved_work = [0] * len(jobs)
@@ -79,6 +82,7 @@ class World:
 
     def run(self) -> list[Result]:
         last = max([job.submit for job in self.jobs] + [step.at for step in self.steps])
+        busy = 0
         for t in count():
             assert t < 20_000
             changed = False
@@ -93,24 +97,51 @@ class World:
             for part in self.parts:
                 if isinstance(part, Pool):
                     part.start_pending(served, t)
+            changed |= self.cancel(t)
             for row, job in enumerate(self.jobs):
                 if job.submit == t and row not in self.held and self.results[row].state == "waiting":
                     changed |= self.add(row)
                 if job.submit == t and row in self.held and self.must_fail(row):
                     self.fail(row, t)
             for part in self.parts:
-                if changed or part.must_rank(t):
+                if isinstance(part, List) and (changed or part.must_rank(t)):
                     part.schedule(t)
-            pools = [part for part in self.parts if isinstance(part, Pool)]
-            moved: set[int] = set()
-            while changed and self.move_one(pools, moved, t):
-                for pool in pools:
-                    pool.schedule(t)
+            if changed:
+                self.schedule_pools([part for part in self.parts if isinstance(part, Pool)], t)
             for part in self.parts:
                 part.note_use(t)
-            if t >= last and not any(part.running for part in self.parts):
+            if any(part.running for part in self.parts):
+                busy = t
+            blocked = self.blocks and any(part.waiting for part in self.parts)
+            if t > max([last - 1, busy, *self.cancelled_at.values()]) + (LONGEST_SETTLING if blocked else 0):
                 return self.results
         raise AssertionError
+
+    # Jobs that can never run
+
+    def cancel(self, t: int) -> bool:
+        """Fail the jobs that can never run and whose time limit is over."""
+        rows = [row for row, second in self.cancelled_at.items() if second == t]
+        for row in rows:
+            self.home(row).waiting.remove(row)
+            self.results[row].lost += self.saved_work[row] * self.jobs[row].instances
+            self.fail(row, t)
+        return bool(rows)
+
+    def note_head(self, row: int, t: int) -> None:
+        if self.time_limit is not None:
+            self.cancelled_at.setdefault(row, t + self.time_limit)
+
+    def schedule_pools(self, pools: "Sequence[Pool]", t: int) -> None:
+        moved: set[int] = set()
+        while True:
+            before = -1
+            while before != self.number:  # a job that is preempted in a pool can start in one before it
+                before = self.number
+                for pool in pools:
+                    pool.schedule(t)
+            if not self.move_one(pools, moved, t):
+                return
 
     # Dependencies
 
@@ -151,7 +182,7 @@ class World:
         """Let a job wait in its part, and return True if it can run."""
         part = self.home(row)
         part.waiting.append(row)
-        return part.can_run(row)
+        return self.blocks or part.can_run(row)
 
     def home(self, row: int) -> "List | Pool":
         """Return the queue of a job or, with quotas, the first of its instance types that can hold it."""
@@ -189,7 +220,7 @@ class World:
             for row in sorted(rows, key=lambda row: (-self.jobs[row].priority, self.jobs[row].submit, row)):
                 job = self.jobs[row]
                 skip = job.instances if self.strategies.head_of_line == "skip" else 0
-                if pool.unit in job.instance_types and any(other.can_run(row) for other in pools):
+                if pool.unit in job.instance_types and (self.blocks or any(other.can_run(row) for other in pools)):
                     firsts.setdefault((job.share, skip), row)
             found += [
                 (
@@ -295,7 +326,14 @@ class List(OneList):
         self.waiting.remove(row)
         self.running.append(self.world.new_run(row, t))
 
+    def note_head(self, row: int, t: int) -> None:
+        if not self.can_run(row):
+            self.world.note_head(row, t)
+
     def schedule(self, t: int) -> None:
+        if self.world.blocks:
+            super().schedule(t)
+            return
         parked = [row for row in self.waiting if not self.can_run(row)]
         self.waiting = [row for row in self.waiting if self.can_run(row)]
         super().schedule(t)
@@ -332,15 +370,25 @@ class Pool(Quotas):
         return self.jobs[row].instances <= ceiling.get(self.unit, 0)
 
     def candidates(self, share: str) -> list[int]:
-        rows = [row for row in self.in_line(share) if self.can_run(row)]
+        rows = self.in_line(share)
+        if self.world.blocks:
+            return [row for row in rows[:1] if self.can_run(row)]
+        rows = [row for row in rows if self.can_run(row)]
         return rows if self.strategies.head_of_line == "skip" else rows[:1]
+
+    def schedule(self, t: int) -> None:
+        super().schedule(t)
+        if self.world.blocks:
+            for share in self.shares:
+                for row in self.in_line(share)[:1]:
+                    if not self.can_run(row):
+                        self.world.note_head(row, t)
 
     def admits(self, row: int) -> bool:
         """Return True if a job of another type can start here, without a preemption and not before others."""
         job = self.jobs[row]
-        before = sorted(
-            [*self.candidates(job.share), row], key=lambda row: (-self.jobs[row].priority, self.jobs[row].submit, row)
-        )
+        first = self.in_line(job.share)[:1] if self.world.blocks else self.candidates(job.share)
+        before = sorted([*first, row], key=lambda row: (-self.jobs[row].priority, self.jobs[row].submit, row))
         if self.strategies.head_of_line == "block" and before[0] != row:
             return False
         fits_own = self.fits_own(row) and job.instances <= self.room(job.share)

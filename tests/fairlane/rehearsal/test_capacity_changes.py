@@ -1,5 +1,6 @@
 """Changes of the capacity over time: files, mistakes, and their effect on runs and on the use."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 from fairlane import ConfigurationError, FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
 from fairlane.rehearsal import CapacityChange, Run, read_capacity, rehearse, summarize
 from fairlane.scheduler.job import Job, Trace
-from fairlane.scheduling import Capacity
+from fairlane.scheduler.options import Strategies
+from fairlane.scheduling import Capacity, JobStateTimeLimitAction, TimeLimitReason
 
 P5, G5 = "ml.p5.48xlarge", "ml.g5.xlarge"
 
@@ -156,3 +158,46 @@ def test_changes_on_another_clock_get_advice() -> None:
     assert advice == (
         "no change of the capacity is between the first submission and the last event: compare the clocks",
     )
+
+
+ENDS_AT_100 = CapacityChange(at=1900, capacity=2, ends="kill")
+
+
+def test_a_job_that_ran_before_the_capacity_ended_for_good_counts_in_its_share() -> None:
+    jobs = [
+        Job(share="a", submit=0, run=1000, instances=4),
+        Job(share="b", submit=0, run=1000, instances=2),
+        Job(share="b", submit=10, run=10, instances=2),
+    ]
+    policy = FairShare({"a": 1, "b": 1})
+    rehearsal = rehearse(policy, Trace.of(jobs), capacity=6, capacity_changes=[ENDS_AT_100])
+    assert list(rehearsal.share("a").use) == [(0, 4), (100, 0)]
+    assert rehearsal.share("a").starvation == [], "it can no longer run, so that it does not wait"
+    jobs = [replace(job, share="a") for job in jobs]
+    rehearsal = rehearse(FairShare({"a": 1}), Trace.of(jobs), capacity=5, capacity_changes=[ENDS_AT_100])
+    assert rehearsal.share("a").starvation == [(0, 100)]
+
+
+def test_a_job_that_a_time_limit_ends_loses_its_saved_work() -> None:
+    limit = JobStateTimeLimitAction(reason=TimeLimitReason.SERVICE_ENVIRONMENT_MAX_RESOURCE, max_time_seconds=600)
+    rehearsal = rehearse(
+        Fifo(),
+        Trace.of([Job(submit=0, run=1000, instances=4, checkpoint=10), Job(submit=5, run=10)]),
+        capacity=4,
+        capacity_changes=[ENDS_AT_100],
+        strategies=Strategies(unrunnable="block"),
+        time_limit_actions=[limit],
+    )
+    large, small = rehearsal.outcomes
+    assert (large.state, large.end, large.lost) == ("failed", 700, 100 * 4)
+    assert small.first_start == 700
+    assert rehearsal.total.use.integral([rehearsal.span]) == 10 + rehearsal.total.lost
+
+
+def test_progress_increases_over_runs_that_are_stopped() -> None:
+    jobs = Trace.of([Job(submit=n, run=500) for n in range(0, 1000, 2)])
+    changes = [CapacityChange(at=1800 + 200 * n, capacity=n % 2 * 200, ends="kill") for n in range(1, 7)]
+    reports: list[float] = []
+    rehearse(Fifo(), jobs, capacity=200, capacity_changes=changes, progress=reports.append)
+    assert reports == sorted(set(reports))
+    assert reports[-1] == 1

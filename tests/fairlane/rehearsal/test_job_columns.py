@@ -179,6 +179,19 @@ class TestInstanceTypes:
         borrowed = [Job(share="b", submit=0, run=10, instances=2, instance_type=P5) for _ in range(2)]
         assert self.starts(*borrowed, Job(share="a", submit=1, run=10, instance_types=(P5, G5)))[-1] == 21
 
+    def test_a_job_that_is_stopped_at_once_starts_on_its_first_type(self) -> None:
+        policy = QuotaManagement(
+            QuotaShare(name="a", capacity={G5: 1}, sharing=Sharing.LEND_AND_BORROW),
+            QuotaShare(name="b", capacity={P5: 2, G5: 1}, sharing=Sharing.LEND_AND_BORROW),
+        )
+        jobs = [
+            Job(share="b", submit=0, run=10, instances=2, instance_type=P5),
+            Job(share="b", submit=0, run=30, instances=2, instance_types=(P5, G5)),
+            Job(share="a", submit=10, run=100, instance_type=G5),
+        ]
+        rehearsal = rehearse(policy, Trace.of(jobs), capacity={P5: 2, G5: 2}, strategies=Strategies(stop_seconds=0))
+        assert runs(rehearsal)[1] == [(0, 10, False), (10, 40, False)]
+
     def test_both_columns_are_refused(self) -> None:
         assert problems(Job(submit=0, run=1, instance_type=P5, instance_types=(P5,))) == [
             "trace[0].instance_types: the job has instance_type, too: use one of both"

@@ -1,15 +1,17 @@
 """Several queues of an environment file that share environments."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fairlane import ConfigurationError, Fifo
+from fairlane import ConfigurationError, Fifo, QuotaManagement, QuotaShare, Sharing
 from fairlane.rehearsal import CapacityChange, QueueSetup, read_queue, read_queues, rehearse, rehearse_queues
 from fairlane.scheduler.job import Job, Trace
 
+UNIT = "ml.p5.48xlarge"
 ENVIRONMENT = """
 region: us-east-1
 account: "123456789012"
@@ -139,3 +141,15 @@ def test_all_mistakes_of_the_arguments_are_reported() -> None:
     ]
     with pytest.raises(ConfigurationError, match="the jobs are of several queues, a, c, : use rehearse_queues"):
         rehearse(Fifo(), Trace.of(jobs), capacity=4)
+
+
+def test_quotas_need_an_environment_of_their_own() -> None:
+    policy = QuotaManagement(QuotaShare(name="a", capacity={UNIT: 4}, sharing=Sharing.RESERVE))
+    shared: dict[str, Any] = {"policy": policy, "capacity": {UNIT: 4}, "unit": "instances", "gpus": {}}
+    queue = QueueSetup(**shared, gpus_per_instance=None, environments={"shared": {UNIT: 4}})
+    two = replace(queue, environments={"shared": {UNIT: 4}, "own": {UNIT: 4}})
+    for queues in ({"x": queue, "y": queue}, {"x": two}):
+        with pytest.raises(ConfigurationError) as raised:
+            rehearse_queues(queues, Trace.of([]))
+        sentence = "a queue with QuotaManagement needs one environment that no other queue uses: rehearse it alone"
+        assert [str(problem) for problem in raised.value.problems] == [f"queues.{name}: {sentence}" for name in queues]

@@ -13,8 +13,9 @@ from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
 from fairlane.rehearsal import CapacityChange, QueueSetup, rehearse, rehearse_queues
 from fairlane.scheduler.job import Job, Trace
 from fairlane.scheduler.options import Strategies
-from fairlane.scheduling import NUM_INSTANCES, Capacity, SchedulingPolicy
+from fairlane.scheduling import NUM_INSTANCES, Capacity, JobStateTimeLimitAction, SchedulingPolicy
 from fairlane.scheduling.capacity import capacity_limits
+from tests.fairlane.rehearsal.reference import LIMITS
 from tests.fairlane.rehearsal.reference_lists import Result
 from tests.fairlane.rehearsal.reference_world import World
 from tests.fairlane.rehearsal.test_against_reference import UNITS, random_jobs
@@ -87,14 +88,25 @@ def assert_same(
     changes: Sequence[CapacityChange],
     strategies: Strategies,
     largest_instance: int | None = None,
+    time_limit: int | None = None,
 ) -> None:
     changes = sorted(ordered(changes), key=lambda change: change.at)
-    note(f"{policy}\n{capacity}\n{strategies}\n{largest_instance}\n" + "\n".join(map(str, [*changes, *jobs])))
+    note(
+        f"{policy}\n{capacity}\n{strategies}\n{largest_instance} {time_limit}\n"
+        + "\n".join(map(str, [*changes, *jobs]))
+    )
     ordered_jobs = Trace.of(jobs).jobs
     limits = capacity_limits(capacity)
-    world = World({"": (policy, 1)}, ordered_jobs, limits, changes, strategies, largest_instance)
+    world = World({"": (policy, 1)}, ordered_jobs, limits, changes, strategies, largest_instance, time_limit)
+    actions = [JobStateTimeLimitAction(reason=reason, max_time_seconds=time_limit) for reason in LIMITS if time_limit]
     found = simulate(
-        policy, ordered_jobs, capacity, strategies, capacity_changes=changes, largest_instance=largest_instance
+        policy,
+        ordered_jobs,
+        capacity,
+        strategies,
+        capacity_changes=changes,
+        largest_instance=largest_instance,
+        time_limit_actions=actions,
     )
     assert found == world.run()
 
@@ -104,9 +116,14 @@ def assert_same(
 def test_fifo(chance: Random) -> None:
     capacity = chance.randint(1, 8)
     jobs = random_special(chance, random_jobs(chance, [""], 5, 8, 15, checkpoint=[None, 1, 4], nodes=[None, 2]))
-    strategies = Strategies(head_of_line=chance.choice(["block", "skip"]), restart_seconds=chance.choice([0, 0, 3]))
+    strategies = Strategies(
+        head_of_line=chance.choice(["block", "skip"]),
+        unrunnable=chance.choice(["pass", "block"]),
+        restart_seconds=chance.choice([0, 0, 3]),
+    )
     changes = random_changes(chance, {NUM_INSTANCES: capacity}, 60)
-    assert_same(Fifo(), jobs, capacity, changes, strategies, chance.choice([None, None, 2]))
+    largest_instance = chance.choice([None, None, 2]) if strategies.unrunnable == "pass" else None
+    assert_same(Fifo(), jobs, capacity, changes, strategies, largest_instance, chance.choice([None, 600, 700]))
 
 
 @pytest.mark.parametrize(("longest_gap", "longest_run"), [(8, 30), (100, 100)])
@@ -116,6 +133,7 @@ def test_fair_share(longest_gap: int, longest_run: int, chance: Random) -> None:
     policy = FairShare({"a": 1, "b": 2, "team-*": 0.5}, compute_reservation=chance.choice([None, 20, 50]))
     strategies = Strategies(
         head_of_line=chance.choice(["block", "skip"]),
+        unrunnable=chance.choice(["pass", "pass", "block"]),
         rank_seconds=chance.choice([None, 20, 60]),
         restart_seconds=chance.choice([0, 3]),
     )
@@ -123,7 +141,7 @@ def test_fair_share(longest_gap: int, longest_run: int, chance: Random) -> None:
     names = ["a", "b", "c", "team-1", "team-2"]
     jobs = random_special(chance, random_jobs(chance, names, 4, longest_gap, longest_run, checkpoint=[None, 4]))
     changes = random_changes(chance, {NUM_INSTANCES: capacity}, 3 * longest_run)
-    assert_same(policy, jobs, capacity, changes, strategies)
+    assert_same(policy, jobs, capacity, changes, strategies, time_limit=chance.choice([None, 600]))
 
 
 @given(CHANCE)
@@ -148,6 +166,7 @@ def test_quota_management(chance: Random) -> None:
         )
     strategies = Strategies(
         head_of_line=chance.choice(["block", "block", "skip"]),
+        unrunnable=chance.choice(["pass", "block"]),
         share_order=chance.choice(["declared", "least-used"]),
         victims=chance.choice(["lowest-priority", "newest"]),
         stop_seconds=chance.choice([0, 1, 5, 20]),
@@ -157,7 +176,8 @@ def test_quota_management(chance: Random) -> None:
     fields = {"instance_type": units, "checkpoint": [None, 1, 3, 8], "restart": [None, None, 0, 4]}
     jobs = random_jobs(chance, [share.name for share in shares], 4, chance.choice([3, 10]), 40, **fields)
     changes = random_changes(chance, capacity, 100)
-    assert_same(QuotaManagement(*shares), random_special(chance, jobs, units), capacity, changes, strategies)
+    jobs, limit = random_special(chance, jobs, units), chance.choice([None, 600, 700])
+    assert_same(QuotaManagement(*shares), jobs, capacity, changes, strategies, time_limit=limit)
 
 
 @given(CHANCE)

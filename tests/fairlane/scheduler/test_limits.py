@@ -6,7 +6,18 @@ from typing import Any
 import pytest
 
 from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
-from fairlane.scheduler import Engine, JobState, Outcome, Strategies, Submission, Terms, Wait, WaitReason
+from fairlane.scheduler import (
+    Engine,
+    Job,
+    JobState,
+    Outcome,
+    Strategies,
+    Submission,
+    Terms,
+    Trace,
+    Wait,
+    WaitReason,
+)
 from fairlane.scheduler.engine import KEPT_SECONDS
 from fairlane.scheduling import SchedulingPolicy, State
 from tests.fairlane.scheduler.online import QUEUE, Runs, build_engine
@@ -182,3 +193,50 @@ def test_rankings_end_when_no_share_can_come_first_any_more() -> None:
     engine.submit(Submission(queue=QUEUE, share="a", instances=2))
     engine.submit(Submission(queue=QUEUE, share="b", instances=2))
     assert engine.advance() is None
+
+
+@pytest.mark.parametrize(("limit", "running"), [(0, []), (1, [1])])
+def test_a_run_that_is_withdrawn_when_its_capacity_ends_frees_its_capacity_once(limit: int, running: list[int]) -> None:
+    runs = Runs()
+    engine = build_engine(Fifo(), 2, runs)
+    jobs = [engine.submit(Submission(queue=QUEUE, run=100)) for _ in range(4)]
+    engine.advance(10)
+    engine.withdraw(jobs[0])
+    engine.set_environment("environment", limit)
+    engine.end_runs_above("environment")
+    engine.advance(20)
+    assert [job for job in jobs if engine.state(job) == JobState.RUNNING] == running
+    assert (Outcome.KILLED in runs.outcomes.get(jobs[1], [])) == (limit == 0)
+
+
+def test_a_time_limit_starts_again_after_the_job_could_run() -> None:
+    limits = {WaitReason.ENVIRONMENT_LIMIT: 600}
+    engine = blocking_engine(Fifo(), time_limits=limits)
+    engine.submit(Submission(queue=QUEUE, instances=4, run=10_000))
+    large = engine.submit(Submission(queue=QUEUE, instances=9))
+    engine.advance(300)
+    engine.set_environment("environment", 9)
+    engine.advance(500)
+    engine.set_environment("environment", 4)
+    engine.advance(1_099)
+    assert engine.state(large) == JobState.WAITING
+    engine.advance(1_101)
+    assert engine.state(large) == JobState.FAILED
+
+
+def test_a_job_that_can_run_again_waits_for_its_first_possible_type() -> None:
+    other = "ml.g5.xlarge"
+    policy = QuotaManagement(QuotaShare(name="a", capacity={UNIT: 2, other: 2}, sharing=Sharing.RESERVE))
+    engine = build_engine(policy, {UNIT: 0, other: 2})
+    jobs = [
+        Job(share="a", submit=0, run=90, instances=2, instance_type=other),
+        Job(share="a", submit=0, run=90, instance_type=other),
+        Job(share="a", submit=0, run=90, instances=2, instance_types=(other, UNIT)),
+    ]
+    engine.load(Trace.of(jobs), QUEUE)
+    engine.advance(5)
+    engine.set_environment("environment", {UNIT: 0, other: 1})
+    engine.advance(6)
+    engine.set_environment("environment", {UNIT: 2, other: 1})
+    engine.advance(7)
+    assert [engine.state(job) for job in range(3)] == [JobState.RUNNING, JobState.WAITING, JobState.RUNNING]

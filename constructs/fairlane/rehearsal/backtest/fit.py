@@ -14,7 +14,7 @@ from fairlane.rehearsal.sensitivity import Choice
 from fairlane.rehearsal.simulator import rehearse
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Strategies
-from fairlane.scheduling import SchedulingPolicy
+from fairlane.scheduling import JobStateTimeLimitAction, SchedulingPolicy
 
 _DEFAULTS: Final = Strategies()
 
@@ -83,6 +83,7 @@ def back_test(
     *,
     capacity: int | Mapping[str, int] | None = None,
     strategies: Strategies = _DEFAULTS,
+    time_limit_actions: Sequence[JobStateTimeLimitAction] = (),
     progress: Callable[[int], None] | None = None,
 ) -> BackTest:
     """Rehearse past jobs, and compare their waits and use with the real ones.
@@ -96,6 +97,7 @@ def back_test(
         trace: Past jobs. `read_history` and the columns `started` and `stopped` of a file give their real times.
         capacity: Capacity of the queue, as in `rehearse`.
         strategies: Strategies with which the fit begins. Default: `Strategies()`.
+        time_limit_actions: Time-limit actions that the queue had, as in `rehearse`. Default: none.
         progress: Function that is called with the number of rehearsals that are done. Default: none.
 
     Raises:
@@ -106,7 +108,7 @@ def back_test(
     if not any(trace.problems()) and not rows_with_times(trace):
         allowed = "real times, in columns started and stopped as fairlane trace history writes them"
         raise ConfigurationError("back-test", [Problem(("trace",), None, allowed)])
-    fit = _Fit(policy, trace, capacity, progress)
+    fit = _Fit(policy, trace, capacity, time_limit_actions, progress)
     given = fit.trial(strategies, 0)
     best = fit.with_start_up(given)
     while (better := min((trial for _, trial in fit.alternatives(best)), key=_score, default=best)).score < best.score:
@@ -136,9 +138,11 @@ class _Fit:
         policy: SchedulingPolicy,
         trace: Trace,
         capacity: int | Mapping[str, int] | None,
+        time_limit_actions: Sequence[JobStateTimeLimitAction],
         progress: Callable[[int], None] | None,
     ) -> None:
         self._policy, self._trace, self._capacity, self._progress = policy, trace, capacity, progress
+        self._time_limit_actions = time_limit_actions
         self._trials: dict[tuple[Strategies, int], Trial] = {}
         self.capacity = 0
 
@@ -153,7 +157,13 @@ class _Fit:
         if key not in self._trials:
             longer = copy(self._trace)
             longer.runs = array("q", (run + start_up_seconds for run in self._trace.runs))
-            rehearsal = rehearse(self._policy, longer, capacity=self._capacity, strategies=strategies)
+            rehearsal = rehearse(
+                self._policy,
+                longer,
+                capacity=self._capacity,
+                strategies=strategies,
+                time_limit_actions=self._time_limit_actions,
+            )
             self.capacity = sum(rehearsal.capacity.values())
             runs = LastRuns.of(rehearsal, start_up_seconds)
             rows, real, rehearsed = runs.waits(self._trace)

@@ -13,7 +13,7 @@ from fairlane.rehearsal import Job, Strategies, Trace, rehearse
 from fairlane.rehearsal.backtest import BackTest, Error, back_test
 from fairlane.rehearsal.backtest.report import lines
 from fairlane.rehearsal.backtest.weeks import WEEK
-from fairlane.scheduling import SchedulingPolicy
+from fairlane.scheduling import JobStateTimeLimitAction, SchedulingPolicy, TimeLimitReason
 
 MONDAY = 1_767_571_200
 POLICIES: dict[str, SchedulingPolicy] = {
@@ -160,6 +160,16 @@ def test_jobs_without_real_times_take_part_and_are_not_compared() -> None:
     test = compare("fifo", half)
     assert test.best.score == (0, 0)
     assert (test.total.jobs, test.total.wait.number) == (60, 60)
+
+
+def test_the_time_limits_of_the_queue_end_jobs_that_blocked_others() -> None:
+    limit = JobStateTimeLimitAction(reason=TimeLimitReason.SERVICE_ENVIRONMENT_MAX_RESOURCE, max_time_seconds=600)
+    jobs = [Job(submit=second, run=1, started=second, stopped=second + 1) for second in range(5)]
+    jobs.append(Job(submit=10, run=1, instances=9))
+    jobs += [Job(submit=second, run=50, started=610, stopped=660) for second in (11, 12, 13)]
+    trace = Trace.of(jobs)
+    test = back_test(Fifo(), trace, capacity=4, time_limit_actions=[limit])
+    assert (test.best.strategies, test.best.wait.absolute) == (Strategies(unrunnable="block"), 0)
 
 
 def test_jobs_that_never_run_in_the_rehearsal_are_counted() -> None:
