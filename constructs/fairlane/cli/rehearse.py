@@ -182,6 +182,9 @@ def _check(arguments: argparse.Namespace) -> None:
         problems += check_whole_number(("--bootstrap",), arguments.bootstrap, 1, MAX_TRACES)
     if arguments.seed is not None:
         problems += check_whole_number(("--seed",), arguments.seed, 0)
+    if arguments.bootstrap is not None and arguments.capacity:
+        sentence = "resampled jobs come at other times than the changes of --capacity: remove one of the options"
+        problems.append(Problem.relation(("--bootstrap",), sentence))
     if len(arguments.queue) > 1:
         options = [name for name in ("sensitivity", "bootstrap") if getattr(arguments, name)]
         sentence = "the option applies to one queue only: remove it"

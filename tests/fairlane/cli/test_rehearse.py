@@ -528,6 +528,8 @@ def test_capacity_changes_of_a_file(run: Run) -> None:
     Path("capacity.csv").write_text("at,capacity\n-5,3\n")
     assert "line 2, at: got '-5', allowed: seconds, 0 or more" in rehearse_error(run, "--capacity", "capacity.csv")
     assert "--seed: got -1" in rehearse_error(run, "--seed", -1)
+    sentence = "--bootstrap: resampled jobs come at other times than the changes of --capacity"
+    assert sentence in rehearse_error(run, "--capacity", "capacity.csv", "--bootstrap", 2)
 
 
 def test_options_of_one_queue_are_refused_for_several(run: Run) -> None:

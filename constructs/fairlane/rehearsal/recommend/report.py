@@ -60,7 +60,7 @@ def answer(recommendation: Recommendation, *, gpus: float = 1) -> str:
             "policies"
         )
     elif recommendation.found is recommendation.given:
-        reason = f"none of {number:,} policies has a lower {label}"
+        reason = f"none of {number:,} policies is better by {label}"
     else:
         more = f"; it is {times}" if times else ""
         reason = (
