@@ -94,14 +94,16 @@ def order_by(keys: Integers, number: int) -> Integers:
 def compute_lanes(
     trace: Trace, record: Record, entitlements: Mapping[LaneKey, Entitlement]
 ) -> tuple[dict[LaneKey, Lane], Timeline]:
-    """Return the lanes of all jobs that can run, and the number of instances in use over time of all lanes."""
+    """Return the lanes of all jobs that ran or can run, and the number of instances in use over time of all lanes."""
     types = max(1, len(trace.instance_types))
     number = max(1, len(trace.share_names) * types)
     lanes = to_small(trace.shares) * types + to_small(trace.types)
     lanes = lanes.astype(np.uint16 if number <= _SHORT else np.int64)
-    rows = np.ones(len(trace), np.bool_)
-    rows[[*record.unrunnable, *record.held]] = False
-    waiting = _waiting(trace, record, lanes, rows).by_lane(number)
+    can_run = np.ones(len(trace), np.bool_)
+    can_run[[*record.unrunnable, *record.held]] = False
+    rows = can_run.copy()
+    rows[to_array(record.rows)] = True
+    waiting = _waiting(trace, record, lanes, rows, can_run).by_lane(number)
     used = _lanes_of_runs(trace, record, lanes)
     use = _use(trace, record, used)
     uses, never = use.by_lane(number), Timeline({})
@@ -128,22 +130,25 @@ def _use(trace: Trace, record: Record, lanes: Integers) -> _Changes:
     return _Changes.of((to_array(record.starts), units, lanes), (to_array(record.stops), -units, lanes))
 
 
-def _waiting(trace: Trace, record: Record, lanes: Integers, can_run: Integers) -> _Changes:
-    """Return the changes of the number of waiting jobs."""
+def _waiting(trace: Trace, record: Record, lanes: Integers, counted: Integers, can_run: Integers) -> _Changes:
+    """Return the changes of the number of waiting jobs, of the jobs that ran or can run.
+
+    A job that ran and whose capacity ended for ever waits no longer than until its last stop.
+    """
     submits = ready_times(trace, record)
     rows, stops, states = to_array(record.rows), to_array(record.stops), to_array(record.states)
     left = can_run & (states == WAITING)
     stopped = to_array(record.interrupted) > 0
-    failed = np.full(len(trace), -1)
-    ends = stopped & (states[rows] == FAILED)
-    failed[rows[ends]] = stops[ends]
+    last = np.full(len(trace), -1)
+    ends = stopped & ((states[rows] == FAILED) | ~can_run[rows])
+    last[rows[ends]] = stops[ends]
     more, less = np.ones(1, np.int8), -np.ones(1, np.int8)
     return _Changes.of(
-        (submits[can_run], more, lanes[can_run]),
+        (submits[counted], more, lanes[counted]),
         (np.full(int(left.sum()), record.last), less, lanes[left]),
         (to_array(record.starts), less, lanes[rows]),
         (stops[stopped], more, lanes[rows[stopped]]),
-        (failed[failed >= 0], less, lanes[failed >= 0]),
+        (last[last >= 0], less, lanes[last >= 0]),
     )
 
 

@@ -73,7 +73,7 @@ class Cells:
                 number = time.replace(tzinfo=time.tzinfo or UTC).timestamp()
             except (ValueError, OverflowError):
                 return self.refuse(name, _TIME), False
-            return (int(number), True) if number >= 0 else (self.refuse(name, _TIME), False)
+            return (int(number), True) if 0 <= number <= LONGEST else (self.refuse(name, _TIME), False)
         if not 0 <= number <= LONGEST_MS:
             return self.refuse(name, _TIME), False
         return int(number / 1000 if number >= EPOCH_MS else number), number >= EPOCH

@@ -176,6 +176,7 @@ def test_unknown_columns_are_ignored_with_advice(tmp_path: Path) -> None:
     [
         ({"submit": -1}, "submit: got -1, allowed: seconds, 0 or more, or a time"),
         ({"submit": "1969-12-31"}, "submit: got '1969-12-31', allowed: seconds"),
+        ({"submit": "9999-12-31"}, "submit: got '9999-12-31', allowed: seconds"),
         ({"submit": "yesterday"}, "submit: got 'yesterday', allowed: seconds"),
         ({"submit": ""}, "submit: missing"),
         ({"submit": "nan"}, "submit: got 'nan', allowed: seconds"),
