@@ -41,7 +41,10 @@ class Cells:
         """Return the texts of a list, or of a text in which semicolons separate them. Empty if the cell is empty."""
         got = self._row.get(name)
         parts = got if isinstance(got, list | tuple) else self.text(name).split(";")
-        return tuple(text for part in parts if (text := str(part).strip()))
+        texts = tuple(text for part in parts if (text := str(part).strip()))
+        if len({*texts}) < len(texts):
+            self.refuse_relation(name, "a name is listed twice: list each name once")
+        return texts
 
     def part(self, name: str) -> float:
         """Return a number, 0 to 1."""
