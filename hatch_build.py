@@ -15,6 +15,7 @@ MODULES = (
     "event_loop",
     "fair_share",
     "fifo",
+    "instance_choice",
     "instance_pool",
     "job_table",
     "lane",

@@ -147,7 +147,7 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
     unit = 1 if queue.unit == "gpus" else queue.gpus_per_instance
     if sensitivity is not None:
         notes += sensitivity_lines(sensitivity, unit)
-        numbers_to_write["sensitivity"] = sensitivity.as_json()
+        numbers_to_write["sensitivity"] = sensitivity.as_json(unit)
     if chance is not None:
         notes += bootstrap_lines(chance, unit)
         numbers_to_write["bootstrap"] = bootstrap_json(chance, unit)

@@ -89,13 +89,23 @@ class Sensitivity:
         same_jobs = number == "never_ran" or chosen["never_ran"] == base["never_ran"]
         return same_jobs and number in base and number in chosen
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the chosen numbers, the ranges and the flips for a JSON file. None stands for infinity."""
+    def as_json(self, gpus: float | None = 1) -> dict[str, Any]:
+        """Return the chosen numbers, the ranges and the flips for a JSON file. None stands for infinity.
+
+        Args:
+            gpus: GPUs of one unit of the capacity, for `lost_gpu_hours`. None if they are unknown or differ: the JSON
+                then has lost instance-hours only. Default: 1.
+        """
         chosen = {name: {number: _finite(value) for number, value in each.items()} for name, each in self.base.items()}
         ranges = {
             name: {number: [_plain(extreme) for extreme in self.range(name, number)] for number in numbers}
             for name, numbers in self.base.items()
         }
+        if gpus is not None:
+            for name, numbers in self.base.items():
+                chosen[name]["lost_gpu_hours"] = numbers["lost_instance_hours"] * gpus
+                extremes = self.range(name, "lost_instance_hours")
+                ranges[name]["lost_gpu_hours"] = [_plain(Extreme(lost * gpus, choice)) for lost, choice in extremes]
         flips = [flip._asdict() | {"choice": str(flip.choice)} for flip in self.flips()]
         choices = [str(choice) for choice in self.alternatives]
         return {"choices": choices, "chosen": chosen, "ranges": ranges, "flips": flips}

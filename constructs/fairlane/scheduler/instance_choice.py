@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, cast
 
+from fairlane.scheduler.compilation import mypyc_attr
 from fairlane.scheduler.job_table import NO_RUN, ROW_MASK
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from fairlane.scheduler.quota_management import QuotaLane
 
 
+@mypyc_attr(serializable=True)
 class InstanceChoice:
     """Jobs that can run on several instance types.
 

@@ -191,9 +191,13 @@ def test_sensitivity_names_the_choices_on_which_the_order_depends(run: Run) -> N
 
 def test_the_sensitivity_of_lost_work_is_in_gpu_hours(run: Run) -> None:
     Path("jobs.csv").write_text("submit,share,instances,run\n0,ProdExp2,80,7200\n90,ProdExp1,60,60\n")
-    _, out, _ = run("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv", "--sensitivity")
+    files = ("--sensitivity", "--json", "numbers.json")
+    _, out, _ = run("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv", *files)
     lost = [line.split() for line in out.splitlines() if "GPU-hours lost" in line]
     assert [row[:4] for row in lost] == [["GPU-hours", "lost", "16.0", "16.0"]]
+    numbers = json.loads(Path("numbers.json").read_text())["sensitivity"]
+    assert numbers["chosen"]["training-p4"]["lost_gpu_hours"] == 16
+    assert numbers["ranges"]["training-p4"]["lost_gpu_hours"][0] == {"number": 16, "choice": None}
     assert "instance-hours" not in out
 
 

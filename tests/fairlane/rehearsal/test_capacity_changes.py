@@ -136,6 +136,20 @@ def test_a_job_never_runs_if_it_needs_more_than_all_capacity_to_come() -> None:
     assert [outcome.first_start for outcome in rehearsal.outcomes] == [50, 60, None]
 
 
+def test_a_job_whose_capacity_ends_for_ever_counts_until_then() -> None:
+    jobs = [Job(share="a", submit=0, run=5000, instances=8), Job(share="a", submit=10, run=100, instances=6)]
+    jobs.append(Job(share="b", submit=10, run=100, instances=5))
+    policy = FairShare({"a": 1, "b": 1})
+    changes = [CapacityChange(at=1800 + 3600, capacity=6, ends="kill")]
+    rehearsal = rehearse(policy, Trace.of(jobs), capacity=8, capacity_changes=changes)
+    assert rehearsal.outcomes[0].runs == (Run(0, 3600, True),)
+    assert rehearsal.fairness is not None, "the second job of a waited together with the job of b"
+    assert rehearsal.fairness.max_min == 0
+    alone = rehearse(Fifo(), Trace.of(jobs[:1]), capacity=8, capacity_changes=changes)
+    assert [*alone.share("a").use] == [*alone.total.use] == [(0, 8), (3600, 0)]
+    assert alone.total.never_ran == 0
+
+
 def test_entitlements_follow_the_capacity() -> None:
     jobs = [Job(share="ab"[row % 2], submit=0, run=100) for row in range(16)] + [Job(share="a", submit=199, run=1)]
     changes = [CapacityChange(at=100, capacity=2)]

@@ -15,7 +15,7 @@ from fairlane.scheduling import SchedulingPolicy, State
 from tests.fairlane.rehearsal.test_properties import random_case
 from tests.fairlane.scheduler.online import QUEUE, Runs, build_engine, submission
 
-UNIT = "ml.p5.48xlarge"
+UNIT, OTHER = "ml.p5.48xlarge", "ml.p4d.24xlarge"
 NAMES = [f"team-{number}" for number in range(20)]
 POLICIES: dict[str, SchedulingPolicy] = {
     "fifo": Fifo(),
@@ -67,6 +67,28 @@ def busy_trace(chance: Random, jobs: int, names: list[str]) -> Trace:
             run=chance.randint(1, 800),
             checkpoint=chance.choice([None, 60]),
             restart=chance.choice([None, None, 5]),
+        )
+        generated.append(job)
+    return Trace.of(generated)
+
+
+def trace_of_all_columns(chance: Random, jobs: int, types: list[str]) -> Trace:
+    """Return jobs that fail, depend on each other, and prefer instance types."""
+    generated = []
+    for number in range(jobs):
+        run, fails = chance.randint(1, 800), chance.random() < 0.3
+        job = Job(
+            share=chance.choice(NAMES[:4]),
+            instances=chance.choice([1, 1, 2, 3]),
+            submit=20 * number,
+            run=run,
+            checkpoint=chance.choice([None, 60]),
+            attempts=chance.choice([None, 3]),
+            fails_after=chance.randint(1, run) if fails else None,
+            fails=0.5 if fails else None,
+            after=(f"job-{number - chance.randint(1, 9)}",) if number > 9 and chance.random() < 0.2 else (),
+            instance_types=tuple(chance.sample(types, k=len(types))),
+            name=f"job-{number}",
         )
         generated.append(job)
     return Trace.of(generated)
@@ -128,6 +150,18 @@ def main(cases: int) -> None:
                 reclaims = Ec2Instances(start_up_seconds=10, idle_seconds=30, reclaims_per_hour=0.2, attempts=3)
                 options["ec2_instances"] = reclaims
             print(name, strategies, of_rehearsal(policy, busy_trace(Random(name), 400, NAMES), options))
+    shares = (
+        QuotaShare(name=name, capacity={UNIT: 2, OTHER: 1}, sharing=Sharing.LEND_AND_BORROW) for name in NAMES[:4]
+    )
+    quotas = QuotaManagement(*shares)
+    for name, policy, types, capacity in (
+        ("fair share", FairShare({"team-1": 2}), [], 12),
+        ("quotas", quotas, [UNIT, OTHER], {UNIT: 8, OTHER: 4}),
+    ):
+        for head_of_line in ("block", "skip"):
+            trace = trace_of_all_columns(Random(name), 400, types)
+            options = {"strategies": Strategies(head_of_line=head_of_line), "capacity": capacity}
+            print(name, head_of_line, of_rehearsal(policy, trace, options))
     for seed in range(cases):
         policy, trace, options = random_case(Random(seed))
         print(seed, policy, of_rehearsal(policy, trace, options))

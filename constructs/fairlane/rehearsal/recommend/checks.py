@@ -12,7 +12,7 @@ from fairlane.rehearsal.recommend.search import search_problems
 from fairlane.scheduler.dependencies import among_themselves
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Strategies
-from fairlane.scheduling import Capacity, SchedulingPolicy
+from fairlane.scheduling import Capacity, FairShare, SchedulingPolicy
 from fairlane.scheduling.capacity import capacity_limits
 
 _DEFAULTS: Final = Strategies()
@@ -51,6 +51,9 @@ def recommendation_problems(
     problems = list(rehearsal_problems(policy, trace, capacity, strategies, None, ()))
     yield from problems
     yield from _problems(objective, bootstrap, seconds, trials, seed)
+    if objective == "lost-gpu-hours" and isinstance(policy, FairShare):
+        sentence = "fair share preempts no job, so its weights do not change the lost work: use another objective"
+        yield Problem.relation(("objective",), sentence)
     yield from _split_problems(trace, hold_out)
     yield from _constraint_problems(constraints, trace)
     if not problems:

@@ -41,7 +41,10 @@ class Cells:
         """Return the texts of a list, or of a text in which semicolons separate them. Empty if the cell is empty."""
         got = self._row.get(name)
         parts = got if isinstance(got, list | tuple) else self.text(name).split(";")
-        return tuple(text for part in parts if (text := str(part).strip()))
+        texts = tuple(text for part in parts if (text := str(part).strip()))
+        if len({*texts}) < len(texts):
+            self.refuse_relation(name, "a name is listed twice: list each name once")
+        return texts
 
     def part(self, name: str) -> float:
         """Return a number, 0 to 1."""
@@ -73,7 +76,7 @@ class Cells:
                 number = time.replace(tzinfo=time.tzinfo or UTC).timestamp()
             except (ValueError, OverflowError):
                 return self.refuse(name, _TIME), False
-            return (int(number), True) if number >= 0 else (self.refuse(name, _TIME), False)
+            return (int(number), True) if 0 <= number <= LONGEST else (self.refuse(name, _TIME), False)
         if not 0 <= number <= LONGEST_MS:
             return self.refuse(name, _TIME), False
         return int(number / 1000 if number >= EPOCH_MS else number), number >= EPOCH

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 from fairlane._internal.checks import check_whole_number
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.rehearsal.checks import instance_type_problem, share_problem
-from fairlane.rehearsal.traces.cells import Cells
+from fairlane.rehearsal.traces.cells import LARGEST, Cells
 from fairlane.rehearsal.traces.columns import ColumnReader
 from fairlane.rehearsal.traces.row_reader import RowReader, read_jobs
 from fairlane.scheduler.dependencies import dependency_problems
@@ -204,7 +204,8 @@ class JobReader(RowReader[Job]):
             return cells.whole(self.unit, 1)
         if self.gpus_per_instance is None:
             return cells.refuse_relation(self.other_unit, self._conversion)
-        return self.convert_size(cells.whole(self.other_unit, 1))
+        size = self.convert_size(cells.whole(self.other_unit, 1))
+        return size if size <= LARGEST else cells.refuse(self.other_unit, f"at most {LARGEST} {self.unit}")
 
     def _nodes(self, cells: Cells) -> int | None:
         """Return the number of nodes. A job of containers with a number of instances has so many."""

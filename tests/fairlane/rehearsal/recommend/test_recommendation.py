@@ -314,6 +314,13 @@ def test_arguments_of_other_kinds_are_refused(jobs: Any, options: dict[str, Any]
                 "hold_out: got 1, allowed: a number above 0 and below 1",
             ],
         ),
+        (
+            FairShare({"a": 1}),
+            {"objective": "lost-gpu-hours"},
+            [
+                "objective: fair share preempts no job, so its weights do not change the lost work: use another objective"
+            ],
+        ),
         (FairShare({"a": 1}), {"keep": {"a": 1}}, ["keep: only quota shares own capacity: remove the minimum"]),
         (
             quotas(a=12, b=12),

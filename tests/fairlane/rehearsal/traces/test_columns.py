@@ -128,6 +128,7 @@ def test_files_read_by_column_are_as_row_by_row(
         'submit,run,instances\n0,1,1\n0,1,1\n0,1,1\n0,1,1"2"\n0,1,1\n',
         "submit,run,instances,instances\n0,1,1,1\n",
         "submit,run,gpus\n0,1,1000000000\n",
+        "submit,run,instances\n2024-01-01,1,1\n9999-12-31,1,1\n",
         "submit,run,instances,attempts\n0,1,1,\n1,1,1,\n2,1,1,\n3,1,x,\n4,1,1,3\n",
     ],
     ids=repr,

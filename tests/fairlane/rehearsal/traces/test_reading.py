@@ -176,6 +176,7 @@ def test_unknown_columns_are_ignored_with_advice(tmp_path: Path) -> None:
     [
         ({"submit": -1}, "submit: got -1, allowed: seconds, 0 or more, or a time"),
         ({"submit": "1969-12-31"}, "submit: got '1969-12-31', allowed: seconds"),
+        ({"submit": "9999-12-31"}, "submit: got '9999-12-31', allowed: seconds"),
         ({"submit": "yesterday"}, "submit: got 'yesterday', allowed: seconds"),
         ({"submit": ""}, "submit: missing"),
         ({"submit": "nan"}, "submit: got 'nan', allowed: seconds"),
@@ -211,6 +212,8 @@ def test_unknown_columns_are_ignored_with_advice(tmp_path: Path) -> None:
         ({"fails": 0.5}, "fails_after: missing; use the seconds of work after which a run fails"),
         ({"nodes": 0}, "nodes: got 0, allowed: a whole number, 1 to 1000"),
         ({"after": "train"}, "after: got 'train', allowed: the name of a job of the trace"),
+        ({"after": "a;b;a"}, "after: a name is listed twice: list each name once"),
+        ({"instance_types": ["b", "b"]}, "instance_types: a name is listed twice: list each name once"),
         ({"name": "a", "after": "a"}, "after: the jobs a -> a wait for each other in a circle: remove a dependency"),
         ({"after": "b", "name": "b;"}, "after: got 'b', allowed: the name of a job of the trace"),
         ({"instance_type": "a", "instance_types": "b;c"}, "instance_types: the row has instance_type, too: use one"),
@@ -220,6 +223,15 @@ def test_unknown_columns_are_ignored_with_advice(tmp_path: Path) -> None:
 def test_an_invalid_cell_is_reported_with_its_line(cell: dict[str, object], problem: str, tmp_path: Path) -> None:
     (mistake,) = mistakes(jsonl(tmp_path, ROW, "", {**ROW, **cell}))
     assert mistake.startswith(f"line 3, {problem}")
+
+
+def test_a_size_that_is_too_large_after_its_conversion_is_reported_with_its_line(tmp_path: Path) -> None:
+    path = csv(tmp_path, "submit,run,instances\n0,1,1\n0,1,200000000\n")
+    with pytest.raises(ConfigurationError) as raised:
+        read_trace(path, unit="gpus", gpus_per_instance=8)
+    (problem,) = raised.value.problems
+    assert str(problem).startswith("line 3, instances: got '200000000', allowed: at most 1000000000 gpus")
+    assert len(read_trace(path, unit="gpus", gpus_per_instance=8, skip_bad_rows=True)) == 1
 
 
 def test_nan_in_json_and_in_parquet_is_refused(tmp_path: Path) -> None:
