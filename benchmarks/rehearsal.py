@@ -4,7 +4,8 @@ The models have 1,000 units, and each job needs one unit:
 
 - fifo: FIFO, where 30 percent more work arrives than the units can do.
 - fair-100 and fair-500: fair-share scheduling with 100 and 500 shares, in the same way.
-- fair-100-idle: fair-share scheduling with 100 shares, where jobs arrive about as fast as they can run.
+- fair-100-idle: fair-share scheduling with 100 shares, where jobs arrive about as fast as they can run. Few jobs wait,
+  so that SimPy has little to compare: the bound of the compiled engine is lower.
 - quotas: quota management with 20 shares that lend, borrow and preempt, and jobs with ten priorities, where 10 percent
   more work arrives than the units can do.
 
@@ -37,6 +38,7 @@ WINDOW = 3_600
 CHECKPOINT = 600
 MEAN_RUN = 3_000
 MIN_RATIO = 10 if is_compiled() else 3
+MIN_IDLE_RATIO = 7 if is_compiled() else 3
 MAX_GROWTH = 1.25
 MAX_MIB = 1024
 SMALL, LARGE = 100_000, 1_000_000
@@ -172,13 +174,14 @@ def main() -> int:
         simpy, _, expected = measure("simpy", model, SMALL)
         large, mib, _ = measure("fairlane", model, chosen.jobs)
         ratio, growth, same = simpy / small, large / small, starts == expected
+        least = MIN_IDLE_RATIO if model == "fair-100-idle" else MIN_RATIO
         print(
-            f"{model:13}  {SMALL:,} jobs: {small:5.1f}, SimPy {simpy:6.1f}, ratio {ratio:5.1f} (at least {MIN_RATIO}), "
+            f"{model:13}  {SMALL:,} jobs: {small:5.1f}, SimPy {simpy:6.1f}, ratio {ratio:5.1f} (at least {least}), "
             f"the same schedule: {'yes' if same else 'no'}; {chosen.jobs:,} jobs: {large:5.1f}, ratio {growth:.2f} "
             f"(at most {MAX_GROWTH}), {mib} MiB (at most {MAX_MIB})",
             flush=True,
         )
-        within &= same and ratio >= MIN_RATIO and growth <= MAX_GROWTH and mib <= MAX_MIB
+        within &= same and ratio >= least and growth <= MAX_GROWTH and mib <= MAX_MIB
     return int(not within)
 
 
