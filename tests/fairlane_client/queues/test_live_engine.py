@@ -48,7 +48,9 @@ def test_with_known_run_times_the_engine_starts_the_jobs_when_the_queue_does(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["fifo", "fair", "wild", "reserved", "quota"])
-@pytest.mark.parametrize("seed", range(2, 30))
+@pytest.mark.parametrize(
+    "seed", [*range(2, 16), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(16, 30))]
+)
 def test_the_starts_are_exact_over_random_histories(
     local_batch: LocalBatch, tmp_path: Path, name: str, seed: int
 ) -> None:
