@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fairlane.cli.progress import show_progress
+from fairlane.cli.queue_with_jobs import add_skip_bad_rows, read_queue_with_jobs
 from fairlane.cli.rehearse_output import write_rehearsal
 
 _MISSING: Final = 'fairlane backtest needs the extra report: run pip install "fairlane[report]"'
@@ -19,8 +20,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--queue", required=True, metavar="NAME", help="queue of the environment file")
     text = "past jobs with the columns started and stopped, as fairlane trace history writes them"
     parser.add_argument("--trace", required=True, type=Path, metavar="FILE", help=text)
-    text = "leave out rows of the trace that have mistakes, and count them by kind"
-    parser.add_argument("--skip-bad-rows", action="store_true", help=text)
+    add_skip_bad_rows(parser)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write an HTML report with charts")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON")
     parser.set_defaults(run=_run)
@@ -35,19 +35,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _back_test(arguments: argparse.Namespace) -> int:
-    from fairlane.rehearsal import read_queue, read_trace
     from fairlane.rehearsal.backtest import back_test
     from fairlane.rehearsal.backtest.report import error_table, lines, render_page, to_json
-    from fairlane.rehearsal.several_queues import sharing_advice
 
-    queue = read_queue(arguments.environment, arguments.queue)
-    trace = read_trace(
-        arguments.trace,
-        unit=queue.unit,
-        gpus_per_instance=queue.gpus_per_instance,
-        policy=queue.policy,
-        skip_bad_rows=arguments.skip_bad_rows,
-    )
+    queue, trace, advice = read_queue_with_jobs(arguments)
     with show_progress() as show:
         test = back_test(
             queue.policy,
@@ -60,7 +51,7 @@ def _back_test(arguments: argparse.Namespace) -> int:
     write_rehearsal(
         arguments,
         error_table(test),
-        [*trace.advice, *sharing_advice(arguments.queue, {arguments.queue: queue}), *lines(test)],
+        [*advice, *lines(test)],
         to_json(test),
         lambda: render_page(test, trace, title=title),
     )

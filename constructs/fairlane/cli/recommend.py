@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fairlane.cli.progress import show_progress
+from fairlane.cli.queue_with_jobs import add_skip_bad_rows, read_queue_with_jobs
 from fairlane.cli.rehearse_output import write_rehearsal
 from fairlane.errors import ConfigurationError, Problem
 
@@ -43,8 +44,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--trials", type=int, metavar="NUMBER", help=text)
     text = "seed of the search and of the resampling, 0 to 4294967295 (default: %(default)s)"
     parser.add_argument("--seed", type=int, default=0, metavar="NUMBER", help=text)
-    text = "leave out rows of the trace that have mistakes, and count them by kind"
-    parser.add_argument("--skip-bad-rows", action="store_true", help=text)
+    add_skip_bad_rows(parser)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write an HTML report with the frontier")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON")
     parser.set_defaults(run=_run)
@@ -62,7 +62,6 @@ def _recommend(arguments: argparse.Namespace) -> int:
     from rich.console import Group
     from rich.text import Text
 
-    from fairlane.rehearsal import read_queue, read_trace
     from fairlane.rehearsal.recommend import recommend
     from fairlane.rehearsal.recommend.checks import recommendation_problems
     from fairlane.rehearsal.recommend.report import (
@@ -77,17 +76,9 @@ def _recommend(arguments: argparse.Namespace) -> int:
         to_yaml,
     )
     from fairlane.rehearsal.report.table import text_table
-    from fairlane.rehearsal.several_queues import sharing_advice
 
     constraints, keep, problems = _limits(arguments.where, arguments.keep)
-    queue = read_queue(arguments.environment, arguments.queue)
-    trace = read_trace(
-        arguments.trace,
-        unit=queue.unit,
-        gpus_per_instance=queue.gpus_per_instance,
-        policy=queue.policy,
-        skip_bad_rows=arguments.skip_bad_rows,
-    )
+    queue, trace, advice = read_queue_with_jobs(arguments)
     options: dict[str, Any] = {name: getattr(arguments, name) for name in _OPTIONS}
     options |= {"capacity": queue.capacity, "constraints": constraints, "keep": keep}
     problems += map(_as_option, recommendation_problems(queue.policy, trace, **options))
@@ -104,7 +95,7 @@ def _recommend(arguments: argparse.Namespace) -> int:
     if frontier := [*frontier_rows(found, gpus=gpus)]:
         notes += [f"{FRONTIER_HEADING}:"]
         notes += [text_table(FRONTIER_COLUMNS, frontier, left=(0, 2))]
-    notes += [*trace.advice, *sharing_advice(arguments.queue, {arguments.queue: queue})]
+    notes += advice
     title = f"{arguments.queue} with {arguments.trace}"
     write_rehearsal(
         arguments,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fairlane._internal.checks import check_whole_number
+from fairlane.cli.queue_with_jobs import add_skip_bad_rows
 from fairlane.cli.rehearse_bootstrap import bootstrap_json, bootstrap_lines
 from fairlane.cli.rehearse_output import progress_bars, write_rehearsal
 from fairlane.cli.rehearse_sensitivity import sensitivity_lines
@@ -61,8 +62,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--attempts", type=int, metavar="NUMBER", help=text)
     text = "cluster: hours from the first submission to the end (default: until all jobs have finished)"
     parser.add_argument("--hours", type=float, metavar="NUMBER", help=text)
-    text = "leave out rows of the trace that have mistakes, and count them by kind"
-    parser.add_argument("--skip-bad-rows", action="store_true", help=text)
+    add_skip_bad_rows(parser)
     text = "queue: show each share, not only the ten with the most work and all others together"
     parser.add_argument("--all-shares", action="store_true", default=None, help=text)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write an HTML report with charts")

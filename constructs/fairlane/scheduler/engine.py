@@ -5,6 +5,7 @@ from itertools import chain, islice
 from typing import Final
 
 from fairlane.scheduler.copies import freeze, thaw
+from fairlane.scheduler.event_loop import STOPPING
 from fairlane.scheduler.job_table import NO_RUN, UNKNOWN
 from fairlane.scheduler.options import Ec2Instances, Strategies
 from fairlane.scheduler.queue_set import QueueSet
@@ -15,7 +16,6 @@ KEPT_SECONDS: Final = 7 * 24 * 3600
 """Number of seconds for which AWS Batch keeps jobs that have ended."""
 
 _DEFAULTS: Final = Strategies()
-_STOPPING: Final = (Outcome.PREEMPTED, Outcome.WITHDRAWN)
 
 
 def is_compiled() -> bool:
@@ -105,7 +105,7 @@ class Engine(QueueSet):
             self._outcomes.pop(run, None)
             self._worked.pop(run, None)
             self.record.interrupted[run] = 0
-        elif self._outcomes.get(run) not in _STOPPING:
+        elif self._outcomes.get(run) not in STOPPING:
             self._outcomes[run] = outcome
         self._move_end(run, at)
 
@@ -119,7 +119,7 @@ class Engine(QueueSet):
         """
         row = self.jobs.row(job)
         self.jobs.work[row] = self.jobs.remaining[row] = run
-        if self._runs(row) and self._outcomes.get(number := self.jobs.last_run[row]) not in _STOPPING:
+        if self._runs(row) and self._outcomes.get(number := self.jobs.last_run[row]) not in STOPPING:
             self._move_end(number, max(self.now, self.record.starts[number] + self._delays.get(number, 0) + run))
 
     def withdraw(self, job: int, *, stop_seconds: int | None = 0) -> None:
@@ -137,7 +137,7 @@ class Engine(QueueSet):
         lane = self.jobs.lanes[row]
         if self._runs(row):
             run = self.jobs.last_run[row]
-            if self._outcomes.get(run) not in _STOPPING:
+            if self._outcomes.get(run) not in STOPPING:
                 lane.scheduler.stop(lane, run, row)
                 self._worked[run] = self._worked_until(run, self.now)
                 self._move_end(run, UNKNOWN if stop_seconds is None else self.now + stop_seconds)

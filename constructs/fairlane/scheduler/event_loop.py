@@ -16,8 +16,10 @@ from fairlane.scheduler.record import FAILED, FAILED_RUN, KILLED_RUN, STOPPED_RU
 from fairlane.scheduler.submission import Listener, Outcome, Terms, WaitReason
 
 _NEVER: Final = UNKNOWN
-_STOPPING: Final = (Outcome.PREEMPTED, Outcome.WITHDRAWN)
 _SUCCEEDED: Final = Outcome.SUCCEEDED
+
+STOPPING: Final = (Outcome.PREEMPTED, Outcome.WITHDRAWN)
+"""Outcomes that a run that is being stopped already has."""
 
 
 class EventLoop:
@@ -227,7 +229,7 @@ class EventLoop:
         A run that is being stopped ends as it would have ended.
         """
         record = self.record
-        if self._outcomes.get(run) not in _STOPPING:
+        if self._outcomes.get(run) not in STOPPING:
             self._worked[run] = self._worked_until(run, now)
             self._outcomes[run] = Outcome.KILLED
             record.interrupted[run] = KILLED_RUN
